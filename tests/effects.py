@@ -19,7 +19,12 @@ BATTLE = {"battle": 1.0, "nbi": 0.0, "disease": 0.0}
 NBI = {"battle": 0.0, "nbi": 1.0, "disease": 0.0}
 ILL = {"battle": 0.0, "nbi": 0.0, "disease": 1.0}
 MIXED = {"battle": 0.4, "nbi": 0.3, "disease": 0.3}
-AT_ONCE = {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}}}
+NO_STAY = {
+    "recovery": {"minutes": [0.0, 0.0], "routine_hours": 0.0},
+    "strategic": {"least_hours": [0.0] * 4, "most_hours": [0.0] * 4},
+}
+"""Constants of care with which evacuation is requested at once: nobody recovers on a ward or waits for a journey."""
+AT_ONCE = {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}, **NO_STAY}}
 """Constants with which nobody has to be prepared for transport, so that waits and rides have their own times."""
 NOBODY_DIES = {"instant_death": 0.0, "clock": False}
 LEGS = (30.0, 45.0, 90.0, 360.0)

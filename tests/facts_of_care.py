@@ -26,6 +26,8 @@ from scenarios.tables import model_parameters
 
 SECOND = 1000
 """ms"""
+MOST_MS = 1 << 40
+"""ms, longer than any run: a patient's times lie between multiples of it."""
 
 # --- treatments and vital signs
 
@@ -48,13 +50,34 @@ def treatments_lie_within_the_stay(r: Run) -> None:
 def aid_at_the_point_of_injury_and_on_the_way_comes_before_the_first_door(r: Run) -> None:
     first = r.earliest("arrived")
     first = np.where(first < 0, NEVER, first)
-    goes_on = (r.t["kind"] == TREATMENT["oxygen"]) & (r.t["start"] > first[r.t["patient"]])  # on later legs
+    later = (r.t["facility"] == EN_ROUTE) & (r.t["start"] >= first[r.t["patient"]])
     for place, limit in ((AT_POI, r.earliest("departed")), (EN_ROUTE, r.earliest("arrived"))):
-        there = r.t[(r.t["facility"] == place) & ~goes_on]
+        there = r.t[(r.t["facility"] == place) & ~later]
         limit = np.where(limit < 0, r.p["closed"], limit)[there["patient"]]
         assert (there["start"] <= limit).all(), place
-    outside = r.t[(r.t["facility"] < 0) & ~goes_on]
+    outside = r.t[(r.t["facility"] < 0) & ~later]
     assert (outside["end"] <= first[outside["patient"]]).all()
+
+
+@fact
+def on_the_way_between_two_facilities_only_what_began_before_goes_on(r: Run) -> None:
+    first = r.earliest("arrived")
+    first = np.where(first < 0, NEVER, first)
+    later = r.t[(r.t["facility"] == EN_ROUTE) & (r.t["start"] >= first[r.t["patient"]])]
+    moves = r.events("departed", "arrived", "staged", "died", "in_care_at_horizon")
+    at = moves["patient"].astype(np.int64) * MOST_MS + moves["at"]
+    ride = np.searchsorted(at, later["patient"].astype(np.int64) * MOST_MS + later["start"], "right") - 1
+    assert (moves["patient"][ride] == later["patient"]).all()
+    assert (moves["kind"][ride] == EVENT["departed"]).all()
+    assert (later["end"] <= moves["at"][ride + 1]).all()
+    goes_on = [TREATMENT[name] for name in ("oxygen", "burn_fluids", "blood_transfusion")]
+    assert np.isin(later["kind"], goes_on).all()
+    for kind in goes_on:
+        begun = np.full(r.n, NEVER)
+        rows = r.t[r.t["kind"] == kind]
+        np.minimum.at(begun, rows["patient"], rows["start"])
+        mine = later[later["kind"] == kind]
+        assert (begun[mine["patient"]] < mine["start"]).all()
 
 
 @fact
@@ -98,6 +121,19 @@ def a_treatment_fits_the_wound_it_names(r: Run) -> None:
     assert not wrong
 
 
+def may_be_in_shock(r: Run) -> np.ndarray:
+    """By patient: T1 and T2 whose worst wound has AIS 2, with such a wound of a limb that bleeds and is cleaned."""
+    worst = model_parameters("vital_signs")["vital_signs"]["low_pressure"]["other"][0]
+    needs = catalogue.condition_needs()
+    bleeds = [bool({"pressure_dressing", "haemostatic_dressing"} & set(of.needs)) for of in needs]
+    cleaned = [of.operations[:1] == ("wound_debridement",) for of in needs]
+    opened = np.array(bleeds) & np.array(cleaned)
+    limb = np.isin(r.w["region"], [REGION["upper_limb"], REGION["lower_limb"]])
+    found = np.zeros(r.n, bool)
+    found[r.w["patient"][limb & (r.w["ais"] == worst) & opened[r.w["condition"]]]] = True
+    return found & (r.p["worst_ais"] == worst) & (r.p["triage"] <= 2)
+
+
 @fact
 def only_the_wounded_are_operated_on_and_only_who_needs_it(r: Run) -> None:
     operations = np.array([bool(of.operations) for of in catalogue.condition_needs()])
@@ -113,7 +149,8 @@ def only_the_wounded_are_operated_on_and_only_who_needs_it(r: Run) -> None:
         if name == "resuscitation_started":
             assert np.isin(r.p["triage"][who], (1, 2, 4)).all()  # a true T4 is a T1 that has to wait
             if r.scenario.routing == "clock":
-                assert (calls_for_blood | (r.p["lethal"] != NONE) | (r.p["worst_ais"] >= 3))[who].all()
+                grave = calls_for_blood | (r.p["lethal"] != NONE) | (r.p["worst_ais"] >= 3)
+                assert (grave | may_be_in_shock(r))[who].all()
         elif r.scenario.routing == "clock":
             assert calls[who].all()
     start, definitive = r.earliest("surgery_started"), r.earliest("definitive_surgery_started")
@@ -150,7 +187,8 @@ def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
     assert np.isin(r.e["detail"][detailed], (1, 2, 3, *([4] if r.scenario.expectant else []))).all()
     waits = np.isin(r.e["kind"], [EVENT["waiting"], EVENT["refused"]])
     complicated = r.e["kind"] == EVENT["complication"]
-    assert (r.e["detail"][~detailed & ~waits & ~complicated] == 0).all()
+    left = r.e["kind"] == EVENT["departed"]
+    assert (r.e["detail"][~detailed & ~waits & ~complicated & ~left] == 0).all()
     assert np.isin(r.p["triage"], (1, 2, 3, 4)).all()
     expectant = r.p["triage"] == 4
     if not r.scenario.expectant or r.scenario.routing != "clock":
@@ -162,6 +200,31 @@ def triage_has_a_category_and_a_request_a_precedence(r: Run) -> None:
             assert expectant[worst].all()
         final = r.e[(r.e["kind"] == EVENT["triaged"]) & expectant[r.e["patient"]]]
         assert (final["detail"] == 4).all()
+
+
+@fact
+def a_departure_names_the_kind_of_vehicle_that_the_link_has(r: Run) -> None:
+    """0: none, where no link names one or vehicles are unlimited."""
+    ids = [f.id for f in r.scenario.facilities]
+    index = {name: k for k, name in enumerate(ids)} | {scenario_api.POI: AT_POI}
+    fronts = [f.name for f in r.scenario.fronts]
+    legal = set()
+    for link in r.scenario.links:
+        kind = scenario_api.transport_kind(link, r.scenario.vehicles)
+        named = ("", *scenario_api.TRANSPORT_KINDS).index(kind or "")
+        legal |= {
+            (index[link.origin], index[link.destination], fronts.index(name), named) for name in link.fronts
+        }
+    moves = r.events("departed", "arrived", "staged")
+    came = np.flatnonzero(np.isin(moves["kind"], [EVENT["arrived"], EVENT["staged"]]))
+    left, came = moves[came - 1], moves[came]
+    front = r.p["front"][came["patient"]]
+    columns = (left["facility"], came["facility"], front, left["detail"])
+    taken = set(zip(*(column.tolist() for column in columns), strict=True))
+    if not r.scenario.vehicles:
+        assert {named for *_, named in taken} <= {0}
+    else:
+        assert taken <= legal
 
 
 @fact
@@ -228,12 +291,14 @@ def blood_is_taken_from_role_2_on(r: Run) -> None:
 
 @fact
 def nobody_in_an_mtf_goes_without_signs_for_longer_than_half_a_day(r: Run) -> None:
+    """But for the outpatients in quarters, who are in their units."""
     same = r.v["patient"][1:] == r.v["patient"][:-1]
     inside = (r.v["facility"][1:] >= 0) & (r.v["facility"][:-1] >= 0)
     few = (
         np.bincount(r.v["patient"], minlength=r.n)[r.v["patient"][1:]] < 400
     )  # the table's limit ends the series
-    assert (np.diff(r.v["at"])[same & inside & few] <= 12 * 3_600_000).all()
+    outpatients = np.isin(r.v["patient"][1:], r.events("quarters")["patient"])
+    assert (np.diff(r.v["at"])[same & inside & few & ~outpatients] <= 12 * 3_600_000).all()
 
 
 @fact

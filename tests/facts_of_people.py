@@ -12,6 +12,7 @@ from engine.codes import (
     SEXES,
     CasualtyKind,
     DeathCause,
+    Sex,
 )
 from scenarios import catalogue, tables
 from scenarios.tables import model_parameters
@@ -62,7 +63,8 @@ def names_numbers_and_the_rest_are_in_range(r: Run) -> None:
         named = scenario_api.listed_units(r.scenario, front.name, known)
         assert r.p["unit"][r.p["front"] == k].max(initial=0) < len(known) + len(named)
     assert (r.p["blood_group"] < 8).all()
-    assert ((r.p["weight"] >= 45) & (r.p["weight"] <= 140)).all()
+    lightest = np.where(r.p["sex"] == Sex.MALE, 55, 45)
+    assert ((r.p["weight"] >= lightest) & (r.p["weight"] <= 140)).all()
     for nation in np.unique(r.p["nation"]):
         numbers = r.p["service_number"][r.p["nation"] == nation]
         assert len(np.unique(numbers)) == len(numbers)

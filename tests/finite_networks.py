@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from effects import NO_STAY
 from hypothesis import strategies as st
 
 Draw = Any
@@ -314,7 +315,12 @@ def scenarios(draw: Draw, lasting: bool = False, prepares: bool = False) -> Mapp
     minutes, after = (draw(st.sampled_from((0.0, 15.0, 90.0))) if prepares else 0.0 for _ in range(2))
     scenario: Mapping = {
         "name": "random",
-        "model": {"care": {"preparation": {"minutes": [minutes] * 4, "after_operation_minutes": after}}},
+        "model": {
+            "care": {
+                "preparation": {"minutes": [minutes] * 4, "after_operation_minutes": after},
+                **({} if prepares else NO_STAY),
+            }
+        },
         "seed": draw(st.integers(0, 10_000)),
         "days": days,
         "casualties": {"total": draw(st.integers(30, 220))},

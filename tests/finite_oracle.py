@@ -187,7 +187,7 @@ class Reader:
         self.operated = -1  # end of the last operation
         self.bumped = False
         self.admitted = False
-        self.had_complication = False  # the last event was a complication
+        self.in_quarters = False  # in the unit, and not at the facility
 
     def release(self, at: int) -> None:
         """Release the resource that is held at `at`."""
@@ -203,8 +203,9 @@ class Reader:
             facility, since, asked, trip = self.place
             self.observed.spans[facility, PLACE].append(Span(since, at, asked, self.category, trip))
         self.place = None
-        if self.at >= 0:
+        if self.at >= 0 and not self.in_quarters:
             self.observed.stays[self.at].append((self.patient, self.came, at))
+        self.in_quarters = False
 
     def begin_wait(self, at: int, resource: int) -> None:
         """Join a queue at `at`."""
@@ -263,9 +264,7 @@ class Reader:
         if kind == "complication":  # nobody takes or gives up anything for it
             assert facility == self.at, (kind, facility, self.at)
             self.observed.complications[self.patient].add(detail // LIMBS)
-            self.had_complication = True
             return
-        complicated, self.had_complication = self.had_complication, False
         final = kind in LAST or kind == "facility_hit"
         if kind == "triaged":
             self.category_before, self.category = self.category, detail
@@ -312,6 +311,10 @@ class Reader:
                 and (self.held[0] != BAY or not self.holds_bay[self.at])
             ):
                 self.release(at)  # a bay where the facility says so, and any bed before a further operation
+        elif kind == "quarters":
+            assert self.wait is None
+            self.leave(at)
+            self.in_quarters = True
         elif kind == "bumped":
             self.bumped = True
             assert self.held is not None and self.held[0] == BAY
@@ -325,8 +328,8 @@ class Reader:
             self.triage, self.triaged = True, []
             self.observed.struck[self.at] += 1
         elif kind == "evacuation_requested" and self.held is not None and self.held[0] == WARD:
-            # the patient keeps the bed where a complication on the ward has changed the disposition
-            assert complicated and self.wait is None, (self.patient, at)
+            # the patient has recovered there, or a complication on the ward has changed the disposition
+            assert self.wait is None, (self.patient, at)
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
             # the bed is given before the triage for the evacuation from it
             anew = kind == "evacuation_requested" and self.triaged_at == at

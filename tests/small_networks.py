@@ -8,7 +8,8 @@ import effects as x
 import numpy as np
 
 import goldenhour
-from engine.codes import AWAITED, EVENTS, NONE, CasualtyKind
+from engine.codes import AWAITED, EVENTS, NONE, CasualtyKind, LethalMechanism
+from engine.compile.treatments import care_rules
 from engine.tables import columns as c
 from scenarios import catalogue
 
@@ -286,7 +287,16 @@ def wakes_in_intensive_care(result: Result) -> Any:
     """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
     cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}
     cavity -= {"maxillofacial_surgery"}
-    opened = _wounded_with(
-        result, [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
+    calls = [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
+    drained = [bool(each) for each in care_rules(frozenset())["drained"][0][: len(calls)]]
+    opened = _wounded_with(result, [called and not only for called, only in zip(calls, drained, strict=True)])
+    bleeds = result.patients["lethal"] == LethalMechanism.TORSO_HAEMORRHAGE
+    opened |= bleeds & _wounded_with(
+        result, [called and only for called, only in zip(calls, drained, strict=True)]
     )
     return opened | (grave(result) & (result.patients["triage"] != 3))
+
+
+def under_tourniquet(result: Result) -> Any:
+    """Which of the wounded have a wound that calls for a limb tourniquet: they are T2 at least until the operation."""
+    return _wounded_with(result, ["tourniquet" in of.needs for of in catalogue.condition_needs()])

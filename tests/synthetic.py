@@ -119,7 +119,9 @@ def scenario(start: str = "2030-01-01T00:00:00Z", detail: str = "core") -> Any:
         facilities=facilities,
         links=[
             SimpleNamespace(origin="POI", destination=facilities[0].id, fronts=[], vehicle="wheels"),
-            SimpleNamespace(origin=facilities[0].id, destination="R4", fronts=[FRONTS[0]], vehicle=None),
+            SimpleNamespace(
+                origin=facilities[0].id, destination="R4", fronts=[FRONTS[0]], vehicle=None, minutes={}
+            ),
             SimpleNamespace(origin=facilities[1].id, destination="R4", fronts=[], vehicle="fixed_wing"),
         ],
         vehicles=[SimpleNamespace(id="wheels", kind="ambulance_armored")],

@@ -11,10 +11,12 @@ from scipy import stats
 import goldenhour
 from engine.codes import COMPLICATIONS, EVENTS, LIMBS, NONE, RISKS, DeathCause, Outcome
 from engine.errors import ScenarioError
+from engine.scenario import model_constants
 from scenarios import catalogue
 from scenarios.catalogue import CatalogueError, ComplicationKind, ComplicationRisk
 from scenarios.catalogue.complications import check_complication, check_risk
 from scenarios.catalogue.tables import parse_rows
+from scenarios.catalogue.thresholds import Threshold, find_thresholds
 
 HOUR = x.DAY / 24
 STAYS: dict[str, Any] = {
@@ -165,6 +167,7 @@ def test_who_gets_what_is_what_the_risks_say() -> None:
     for label in ("pneumonia", "acute_respiratory_distress"):
         assert had(result, label).sum() > 5, label
         assert given(result, "critical_care")[had(result, label)].all(), label
+        assert (ventilated_since(result)[found(result, label)["patient"]] <= found(result, label)["at"]).all()
     belly = ("laparotomy", "bowel_resection", "colostomy", "splenectomy", "pelvic_packing")
     assert given(result, *belly)[had(result, "abdominal_infection")].all()
     assert (p["niss"][had(result, "organ_failure")] >= 9).all()
@@ -187,6 +190,52 @@ def test_the_code_of_a_complication_names_the_limb_of_the_wound() -> None:
     assert known > 0.9 * len(events)
 
 
+def ventilated_since(result: goldenhour.Result) -> Any:
+    """Return when the ventilator in intensive care first began, infinity without it, by patient.
+
+    It may end before intensive care does. Those who only wake up after an operation do not count.
+    """
+    care, ventilation = x.treatments(result, "critical_care"), x.treatments(result, "ventilation")
+    stays: dict[int, list[tuple[int, int]]] = {}
+    for row in care:
+        stays.setdefault(int(row["patient"]), []).append((int(row["start"]), int(row["end"])))
+    tube = model_constants(result.scenario, "vital_signs")["vital_signs"]["tube"]
+    waking = tube["recovery_minutes"][1] * 60_000
+    since = np.full(len(result), np.inf)
+    for row in ventilation:
+        inside = any(a <= row["start"] and row["end"] <= b for a, b in stays.get(int(row["patient"]), []))
+        if inside and row["end"] - row["start"] > waking:
+            since[row["patient"]] = min(since[row["patient"]], float(row["start"]))
+    return since
+
+
+def test_whoever_has_a_complication_of_the_ventilated_has_ventilator_time_in_the_record() -> None:
+    found = 0
+    for record in x.run(600, complications=FACTOR_100, detail="full", **STAYS).records():
+        kinds = {event.detail for event in record.timeline if event.event == "complication"}
+        if kinds & {"pneumonia", "acute_respiratory_distress"}:
+            found += 1
+            assert record.outcome.ventilator_days, record.id
+    assert found > 20
+
+
+def test_without_tourniquets_nobody_is_at_risk_of_one() -> None:
+    """Without intensive care only a tourniquet of over two hours brings an acute kidney injury."""
+    hospital_without = {**STAYS, "facilities": [{**STAYS["facilities"][0], "icu": False}]}
+    numbers = {}
+    for available in (True, False):
+        result = x.run(
+            16_000,
+            treatments={"tourniquet": {"available": available}},
+            complications={"factors": {"acute_kidney_injury": 6.0}},
+            **hospital_without,
+        )
+        assert given(result, "tourniquet").any() == available
+        numbers[available] = int(had(result, "acute_kidney_injury").sum())
+    assert numbers[True] > 5
+    assert numbers[False] == 0
+
+
 # --- how often
 
 
@@ -205,7 +254,7 @@ def test_incidences_are_the_published_ones() -> None:
     infections = ("wound_infection", "bone_infection", "abdominal_infection", "pneumonia", "sepsis")
     embolism = had(result, "deep_vein_thrombosis", "pulmonary_embolism")
     kidney = had(result, "acute_kidney_injury")
-    ventilated = given(result, "ventilation", "intubation")
+    ventilated = given(result, "ventilation")
     after_laparotomy = stays & lived & given(result, "laparotomy")
     massive = units(result) >= 10
     rows = {
@@ -359,6 +408,55 @@ def test_a_late_death_names_its_complication() -> None:
     assert (hospital(drawn=False).patients["fatal_complication"] == NONE).all()
 
 
+def test_whose_late_death_comes_after_the_horizon_has_no_fatal_complication() -> None:
+    result = x.run(12_000, mix=x.MIXED, days=30, horizon_days=30.0)
+    p = result.patients
+    late = p["death_cause"] == DeathCause.LATE_COMPLICATIONS
+    assert late.sum() > 10
+    assert x.status(result, "in_care").sum() > 100
+    assert ((p["fatal_complication"] != NONE) == late).all()
+
+
+def reactions(result: goldenhour.Result) -> dict[int, tuple[int, int, int]]:
+    """Return by id the first and the last start of resuscitation and the onset of a reaction to a transfusion, ms.
+
+    Only of those who had it in a bed: nothing else in the record is of the same time.
+    """
+    begun, found_at = x.rows(result, "resuscitation_started"), found(result, "transfusion_reaction")
+    who, times = np.unique(
+        np.stack((result.events["patient"], result.events["at"])), axis=1, return_counts=True
+    )
+    alone = {(int(patient), int(at)) for (patient, at), count in zip(who.T, times, strict=True) if count == 1}
+    kept = {}
+    for event in found_at:
+        patient, at = int(event["patient"]), int(event["at"])
+        starts = begun["at"][begun["patient"] == patient]
+        if (patient, at) in alone and len(starts):
+            kept[int(result.patients["id_lo"][patient])] = (int(starts[0]), int(starts[-1]), at)
+    return kept
+
+
+def test_a_reaction_counts_from_the_first_transfusion_also_after_a_hit() -> None:
+    """A hit interrupts the transfusion, which begins again: the reaction comes as long after the first as without."""
+    hits = [
+        {"event": "hit", "at_hours": float(hour), "facility": "R3", "capacity_lost": 0.0}
+        for hour in range(6, 192, 6)
+    ]
+    plain, struck = (
+        reactions(
+            x.run(12_000, complications={"factors": {"transfusion_reaction": 100.0}}, world=world, **STAYS)
+        )
+        for world in ([], hits)
+    )
+    late = [
+        (struck[one][2] - struck[one][0]) - (plain[one][2] - plain[one][0])
+        for one in plain.keys() & struck.keys()
+        if struck[one][1] > struck[one][0]
+    ]
+    assert len(late) > 5
+    assert np.mean(np.abs(late) <= 2) > 0.8, late
+
+
 def test_the_record_has_the_diagnosis_from_its_time_on() -> None:
     result = x.run(600, complications=FACTOR_100, **STAYS)
     texts = catalogue.complication_texts()
@@ -449,3 +547,27 @@ def test_a_broken_risk_is_named_by_line_and_column(old: str, new: str, column: s
         for line, row in parse_rows("complication_risks.csv", RISK.replace(old, new, 1), ComplicationRisk):
             check_risk("complication_risks.csv", line, row)
     assert (caught.value.line, caught.value.column, caught.value.near) == (2, column, near)
+
+
+THRESHOLDS = "threshold,value,unit,meaning,source,tag\ntourniquet_hours,2,hours,text,judgement,judgement\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column"),
+    [
+        ("tourniquet_hours", "tourniquet_hour", 2, "threshold"),
+        ("2,hours", "two,hours", 2, "value"),
+        (",judgement,", ",judgment,", 2, "source"),
+        ("", "", 1, "threshold"),
+    ],
+)
+def test_a_broken_or_missing_threshold_is_named(old: str, new: str, line: int, column: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        find_thresholds(parse_rows("thresholds.csv", THRESHOLDS.replace(old, new, 1), Threshold))
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_a_threshold_given_twice_is_refused() -> None:
+    twice = THRESHOLDS + THRESHOLDS.splitlines()[1] + "\n"
+    with pytest.raises(CatalogueError, match="each threshold once"):
+        find_thresholds(parse_rows("thresholds.csv", twice, Threshold))

@@ -129,7 +129,7 @@ def test_every_command_prints_in_every_encoding(where: Database, tmp_path: Path)
                 json.loads(data)
         assert tomllib.loads(shown["scenarios show accents.toml"])["name"] == "Zürich → Łódź"
         assert json.loads(shown["scenarios check accents.toml --json"])["name"] == "Zürich → Łódź"
-        assert "75 min -> R2" in shown["scenarios show coin --network"]
+        assert "75 min, medevac_helicopter -> R2" in shown["scenarios show coin --network"]
         assert spell("Zürich → Łódź", encoding) in shown["scenarios check accents.toml"]
         assert all(shown[command].isascii() for command in PRINTING if command.endswith("--help"))
 
@@ -138,7 +138,7 @@ def test_every_command_prints_in_every_encoding(where: Database, tmp_path: Path)
 def test_the_encoding_of_the_environment_is_obeyed(shell: Run, encoding: str) -> None:
     answer = shell("scenarios show coin --network", "", encoding)
     assert answer.code == 0, answer.err
-    assert "75 min -> R2" in answer.out
+    assert "75 min, medevac_helicopter -> R2" in answer.out
 
 
 def test_the_programs_of_bench_spell_what_the_encoding_lacks() -> None:

@@ -255,6 +255,32 @@ def test_departures_and_arrivals_of_movements_are_those_of_the_timeline() -> Non
             assert known == sorted(known), move
 
 
+def test_who_leaves_as_soon_as_possible_leaves_when_ready() -> None:
+    """Without limits nobody waits for a vehicle: ready is when the patient leaves, also after operations on the ill
+    and with complications.
+    """
+    result = goldenhour.simulate("coin", patients=4000, settings={"detail": "full"})
+    moves = [move for record in result.records() for move in record.movements if move.origin != "POI"]
+    left = [move for move in moves if move.departed_at is not None]
+    assert len(left) > 500
+    assert not [move for move in left if move.ready_at != move.departed_at]
+
+
+def test_each_vehicle_of_a_pool_is_named_although_links_differ() -> None:
+    """Two pools of different kinds between the same two places."""
+    result = results()[1]
+    kinds = {pool.id: pool.kind for pool in result.scenario.vehicles}
+    seen = Counter(
+        move.platform
+        for record in result.records()
+        for move in record.movements
+        if move.departed_at is not None and move.origin.startswith("R1")
+    )
+    named = {kinds[link.vehicle] for link in result.scenario.links if link.origin.startswith("R1")}
+    assert len(named) > 1
+    assert set(seen) == named
+
+
 def test_platforms_are_those_of_the_scenario_and_the_urgent_travel_on_litters() -> None:
     seen = set()
     for record, move in each("movements"):
@@ -263,7 +289,7 @@ def test_platforms_are_those_of_the_scenario_and_the_urgent_travel_on_litters() 
             assert move["departed_at"] is not None
         if move["precedence"] in ("urgent", "priority") or record["triage"]["true"] in ("T1", "T2"):
             assert move["position"] == "litter"
-    assert {"medevac_helicopter", "ambulance_armored"} & seen
+    assert {"medevac_helicopter", "ambulance_armored"} <= seen
     assert seen <= set(PLATFORMS)
 
 
@@ -319,12 +345,13 @@ def test_an_operation_note_names_what_was_done_and_the_wounds_it_was_done_to() -
 
 
 def test_codes_of_procedures_hold_whatever_the_wound() -> None:
-    kinds = catalogue.treatment_kinds()
-    assert catalogue.procedure_codes()
-    for label, code in catalogue.procedure_codes().items():
-        assert kinds[label].pcs_code == code
-    coded = {given["treatment"] for _, given in each("treatments") if "procedure_code" in given}
-    assert coded <= set(catalogue.procedure_codes())
+    kinds, codes = catalogue.treatment_kinds(), catalogue.procedure_codes()
+    assert codes
+    for label, code in codes.items():
+        assert label in kinds
+        assert re.fullmatch("0[0-9A-HJ-NP-Z]{6}", code), label
+    for _, given in each("treatments"):
+        assert given.get("procedure_code") == codes.get(given["treatment"])
 
 
 def test_days_in_intensive_care_are_the_time_between_its_events() -> None:
@@ -353,6 +380,38 @@ def test_days_in_intensive_care_are_the_time_between_its_events() -> None:
         stays += days > 0
         assert -1e-3 < days - record["outcome"]["icu_days"] < 0.1 + 1e-3
     assert stays > 50
+
+
+def test_a_hit_on_the_facility_ends_the_stay_in_intensive_care() -> None:
+    hit = [{"event": "hit", "at_hours": 24.0 * day, "facility": "R2"} for day in range(1, 30, 2)]
+    result = goldenhour.simulate("coin", patients=2000, settings={"detail": "full", "world": hit})
+    struck = 0
+    for record in result.records():
+        care = [given for given in record.treatments if given.treatment == "critical_care"]
+        if not care:
+            continue
+        days = sum(seconds(given.end) - seconds(given.start) for given in care) / 86_400
+        events = [event.event for event in record.timeline]
+        struck += ("icu_admitted", "facility_hit") in pairwise(events)
+        assert record.outcome.icu_days <= days + 0.1, record.id
+    assert struck > 20
+
+
+def test_the_blood_of_an_operation_is_that_of_its_resuscitation_or_its_own() -> None:
+    units = 0
+    for record in records():
+        blood = [given for given in record["treatments"] if given["treatment"] == "blood_transfusion"]
+        since = ""
+        for operation in record["operations"]:
+            until = operation["end"] or record["outcome"]["at"]
+            expected = sum(
+                given["units"]
+                for given in blood
+                if given["facility"] == operation["facility"] and since < given["start"] <= until
+            )
+            assert operation["blood_units"] == expected, record["id"]
+            since, units = until, units + expected
+    assert units > 100
 
 
 def test_nobody_is_ventilated_longer_than_the_record_lasts_nor_without_a_tube() -> None:

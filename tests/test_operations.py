@@ -13,13 +13,15 @@ from small_networks import (
     at,
     calls_for_role_3_surgery,
     hospital,
+    run,
     through,
     wakes_in_intensive_care,
 )
 
 from engine import scenario as scenario_api
-from engine.codes import Resource
+from engine.codes import TREATMENTS, CasualtyKind, Resource
 from engine.errors import ScenarioError
+from scenarios import catalogue
 
 SURGERY = x.constant(120.0)
 EVERY = [1.0] * 4
@@ -270,3 +272,59 @@ def test_the_settings_are_written_and_read_again() -> None:
     given = scenario_api.parse(text.encode(), "json")
     assert scenario_api.parse(scenario_api.to_toml(given).encode(), "toml") == given
     assert scenario_api.parse(scenario_api.to_toml(given, commented=True).encode(), "toml") == given
+
+
+# --- operations within the care of the ill
+
+
+def within_care(result: Result) -> Any:
+    """Return the operations on those without wounds."""
+    kinds = catalogue.treatment_kinds()
+    theatre = [TREATMENTS.index(label) for label in kinds if kinds[label].theatre]
+    done = result.treatments[np.isin(result.treatments["kind"], theatre)]
+    return done[result.patients["kind"][done["patient"]] != CasualtyKind.WOUNDED]
+
+
+def test_nobody_leaves_soon_after_an_operation_within_interrupted_care() -> None:
+    """The more urgent take the bays of the others, who go on later: the time to wake counts from the end."""
+    model = {"care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 300.0}}}
+    bays = {"treatment_bays": 4, "care_minutes": x.constant(120.0), "places": 100_000}
+    places = [{"id": "R2", "role": 2, "policy_days": 0.0, **bays}, {"id": "R4", "role": 4}]
+    links = [
+        {"origin": "POI", "destination": "R2", "minutes": x.constant(30.0)},
+        {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
+    ]
+    result = run(
+        1600,
+        model=model,
+        bumping=True,
+        retriage_minutes=1e6,
+        days=8,
+        mix={"battle": 0.4, "nbi": 0.6, "disease": 0.0},
+        facilities=places,
+        links=links,
+        survival=x.NOBODY_DIES,
+        complications={"drawn": False},
+    )
+    done = within_care(result)
+    broken = np.isin(done["patient"], x.rows(result, "bumped")["patient"])
+    assert broken.sum() > 5
+    left = at(result, "departed", "R2")[done["patient"]]
+    assert np.nanmin((left - done["end"] / x.MINUTE)[broken]) == pytest.approx(300.0, abs=0.1)
+
+
+def test_an_operation_within_care_that_a_hit_breaks_off_is_done_again() -> None:
+    hits = [
+        {"event": "hit", "at_hours": float(hour), "facility": "R2", "capacity_lost": 0.0}
+        for hour in range(2, 48, 2)
+    ]
+    result = through({}, world=hits, mix={"battle": 0.0, "nbi": 1.0, "disease": 0.0})
+    done = within_care(result)
+    struck = x.rows(result, "facility_hit", "R2")
+    hit_at = set(zip(struck["patient"].tolist(), struck["at"].tolist(), strict=True))
+    broken = [int(row["patient"]) for row in done if (int(row["patient"]), int(row["end"])) in hit_at]
+    assert len(broken) > 5
+    ended = x.rows(result, "care_ended", "R2")
+    whole = set(zip(ended["patient"].tolist(), ended["at"].tolist(), strict=True))
+    again = {int(row["patient"]) for row in done if (int(row["patient"]), int(row["end"])) in whole}
+    assert set(broken) <= again

@@ -128,7 +128,10 @@ def test_a_wait_for_idle_vehicles_is_not_blamed_on_their_number(
     for words in (day, ["two-fronts.toml", "--set", "vehicles[ambulances].number=1"]):
         assert run(["measures", *words]) == 0
         output = spaced(capsys.readouterr().out)
-        assert "the largest part is waiting for a vehicle at the point of injury" in output
+        assert (
+            "the largest part is preparation for the journey and waiting for a vehicle at the point of injury"
+            in output
+        )
         notes.append("more of them may not help" in output)
     assert notes == [True, False]
     minutes, _ = minutes_and_dow("day.toml", {"network_scale": 1}, 0)

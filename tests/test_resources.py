@@ -118,7 +118,8 @@ def test_operations_begin_while_a_team_is_on_its_shift(begin: float, end: float)
 def surged(**surge: Any) -> Result:
     """Ten ward beds, and what is added to them; one who has a bed keeps it for days."""
     base = {"ward_beds": 10, "icu_beds": 3, "treatment_bays": 3, "places": 100_000}
-    return hospital(base | ({"surge": surge} if surge else {}), total=200, days=1)
+    in_bed = {"care": {"quarters": {"worst_ais": 0}}}
+    return hospital(base | ({"surge": surge} if surge else {}), total=200, days=1, model=in_bed)
 
 
 def test_surge_adds_its_beds_and_bays() -> None:

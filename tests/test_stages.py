@@ -23,6 +23,7 @@ from small_networks import (
     resource,
     run,
     through,
+    under_tourniquet,
     wakes_in_intensive_care,
 )
 
@@ -117,6 +118,7 @@ def test_triage_is_right_with_the_probability_asked_for(accuracy: float) -> None
         here = triaged[triaged["facility"] == place]
         if place == 0:
             here = of_minor(result, here)
+        here = here[~under_tourniquet(result)[here["patient"]]]
         right = (here["detail"] == result.patients["triage"][here["patient"]]).sum()
         if accuracy in (0.0, 1.0):
             assert right == accuracy * len(here)
@@ -125,6 +127,7 @@ def test_triage_is_right_with_the_probability_asked_for(accuracy: float) -> None
     usual = through({})
     triaged = x.rows(usual, "triaged")
     here = of_minor(usual, triaged[triaged["facility"] == 0])
+    here = here[~under_tourniquet(usual)[here["patient"]]]
     right = (here["detail"] == usual.patients["triage"][here["patient"]]).sum()
     assert stats.binomtest(int(right), len(here), 0.9).pvalue > 0.001
 
@@ -160,10 +163,16 @@ def chain(**settings: Any) -> Result:
 def test_the_stages_of_a_facility_follow_one_another(facility: str) -> None:
     result = chain(mix=x.MIXED)
     times = [at(result, kind, facility) for kind in ORDER]
+    bed = np.fmin(at(result, "icu_admitted", facility), at(result, "ward_admitted", facility))
+    put_off = np.zeros(len(result), bool)  # the second operation of the day after, and the excision of burns
+    for kind in ("surgery_started", "definitive_surgery_started"):
+        put_off |= at(result, kind, facility) > bed
+    assert put_off.any() == (facility == "R3")
+    assert put_off.mean() < 0.2
     latest = np.full(len(result), -math.inf)
     for when in times:
         there = np.isfinite(when)
-        assert (when >= latest)[there].all()
+        assert (when >= latest)[there & ~put_off].all()
         latest = np.where(there, when, latest)
     arrived, triaged = times[0], times[ORDER.index("triaged")]
     assert (np.isfinite(arrived) == np.isfinite(triaged)).all()

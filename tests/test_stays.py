@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import goldenhour
-from engine.codes import EVENTS, NONE, TRIAGE, CasualtyKind
+from engine.codes import EVENTS, NONE, TREATMENTS, TRIAGE, CasualtyKind
 from engine.errors import ScenarioError
 from scenarios import catalogue
 
@@ -114,6 +114,42 @@ def test_whose_duty_in_theatre_ends_leaves_it_and_all_others_return() -> None:
     assert x.status(result, "evacuated")[ends].all()
     kept = ~ends & ~(of_patients(result, _by_condition()[2]) > 0) & (result.patients["lethal"] == NONE)
     assert x.status(result, "rtd")[kept].mean() > 0.98  # few need more than the role has
+
+
+def operated_within_care(result: goldenhour.Result) -> dict[int, int]:
+    """Return the end, ms, of the last operation within the care by patient without wounds."""
+    kinds = catalogue.treatment_kinds()
+    theatre = np.isin(result.treatments["kind"], [TREATMENTS.index(k) for k in kinds if kinds[k].theatre])
+    done = result.treatments[theatre]
+    done = done[result.patients["kind"][done["patient"]] != CasualtyKind.WOUNDED]
+    return dict(zip(done["patient"].tolist(), done["end"].tolist(), strict=True))
+
+
+def test_nobody_is_back_within_three_days_of_an_operation_also_within_the_care() -> None:
+    """The operation comes a week after the first admission, so the days in care do not cover it by themselves."""
+    places = [{"id": "R1", "role": 1, "policy_days": 0.0}, {"id": "R2", "role": 2, "policy_days": 3650.0}]
+    links = [
+        {"origin": "POI", "destination": "R1", "minutes": x.constant(30.0)},
+        {"origin": "R1", "destination": "R2", "minutes": x.constant(10_080.0)},
+    ]
+    result = x.run(
+        20_000,
+        mix={"battle": 0.0, "nbi": 0.6, "disease": 0.4},
+        survival=x.NOBODY_DIES,
+        complications={"drawn": False},
+        facilities=places,
+        links=links,
+    )
+    ended = operated_within_care(result)
+    back = np.flatnonzero(x.status(result, "rtd"))
+    days = [
+        (int(result.patients["closed"][patient]) - ended[patient]) / x.DAY
+        for patient in back.tolist()
+        if patient in ended
+    ]
+    assert len(days) > 30
+    assert min(days) >= LEAST - 1e-6
+    assert min(days) == pytest.approx(LEAST, abs=1e-6), "the operation decides for some"
 
 
 def test_whose_duty_ends_is_discharged_where_no_way_leads_on() -> None:
@@ -289,12 +325,107 @@ def test_nobody_leaves_within_half_an_hour_of_an_operation(vehicles: list[dict[s
         ({"after_operation_minutes": 240.0}, 240.0),
         ({"minutes": [45.0] * 4}, 45.0),
     ):
-        model = {"care": {"preparation": settings}} if settings else {}
+        model = {"care": {"preparation": settings, **x.NO_STAY}}
         rest = rest_after_operations(
             x.run(1500, survival=x.NOBODY_DIES, **network, vehicles=vehicles, model=model)
         )
         assert len(rest) > 100
         assert rest.min() == pytest.approx(least, abs=1e-3)
+
+
+def test_those_not_on_a_ventilator_recover_for_the_time_of_the_setting() -> None:
+    """Nobody else leaves in less than the shortest time of the setting; longer times lengthen the rest."""
+    rests = {}
+    for minutes, hours in (([120.0, 300.0], 12.0), ([400.0, 700.0], 12.0), ([120.0, 300.0], 30.0)):
+        result = x.run(
+            1500,
+            **x.network(R2={"kind": "role2_basic"}),
+            model={
+                "care": {
+                    "strategic": x.NO_STAY["strategic"],
+                    "recovery": {"minutes": minutes, "routine_hours": hours},
+                }
+            },
+        )
+        rest = rest_after_operations(result)
+        left_early = rest < minutes[0] - 1e-3
+        assert 0.0 < left_early.mean() < 0.5
+        rests[minutes[0], hours] = np.sort(rest[~left_early])
+    assert (
+        rests[120.0, 12.0].min() == pytest.approx(300.0, abs=1e-3) or rests[120.0, 12.0].min() >= 120.0 - 1e-3
+    )
+    assert rests[400.0, 12.0].min() >= 400.0 - 1e-3
+    assert rests[120.0, 30.0].mean() > rests[120.0, 12.0].mean() + 200.0
+
+
+@pytest.mark.parametrize("vehicles", [[], [{**FERRY, "base": "R3"}]])
+def test_a_journey_to_role_4_takes_as_long_to_arrange_as_the_setting(vehicles: list[dict[str, Any]]) -> None:
+    network = x.network(R3={"policy_days": 0.0})
+    if vehicles:
+        network["links"][3]["vehicle"] = "pool"
+    hours: dict[float, Any] = {}
+    for most in (0.0, 20.0, 50.0):
+        strategic = {"least_hours": [most] * 4, "most_hours": [most] * 4}
+        recovery = {"minutes": [0.0, 0.0], "routine_hours": 0.0}
+        result = x.run(
+            1000,
+            survival=x.NOBODY_DIES,
+            complications={"drawn": False},
+            **network,
+            vehicles=vehicles,
+            model={"care": {"strategic": strategic, "recovery": recovery}},
+        )
+        p = result.patients
+        p = p[np.argsort(p["id_lo"])]
+        there = (p["role3"] >= 0) & (p["role4"] >= 0)
+        assert there.sum() > 200
+        hours[most] = ((p["role4"] - p["role3"]) / (60 * x.MINUTE))[there]
+    for most in (20.0, 50.0):
+        assert len(hours[most]) == len(hours[0.0])
+        longer = hours[most] - hours[0.0]
+        assert np.median(longer) == pytest.approx(most, abs=0.5)
+        assert (longer > most - 1.0).all()
+
+
+def test_the_slightly_hurt_and_ill_go_to_quarters_and_return_as_soon() -> None:
+    """Where nobody has quarters they lie on the ward, and nobody returns sooner or later."""
+    settings: dict[str, Any] = {"mix": x.MIXED, "survival": x.NOBODY_DIES, **x.network()}
+    usual = x.run(3000, **settings)
+    fewer = x.run(3000, **settings, model={"care": {"quarters": {"worst_ais": 0}}})
+    assert same_patients(usual, fewer)
+    found = {}
+    for name, result in (("usual", usual), ("fewer", fewer)):
+        e, p = result.events, result.patients
+        who = np.unique(e["patient"][e["kind"] == EVENTS.index("quarters")])
+        assert (p["triage"][who] == 3).all() and (p["worst_ais"][who] <= 1).all()
+        assert x.status(result, "rtd")[who].all()
+        found[name] = [
+            int((p["kind"][who] == kind).sum()) for kind in (CasualtyKind.WOUNDED, CasualtyKind.DISEASE)
+        ]
+    assert min(found["usual"]) > 50 and max(found["fewer"]) == 0
+    times = [np.sort(r.patients["closed"][x.status(r, "rtd")]) for r in (usual, fewer)]
+    assert len(times[0]) == len(times[1])
+    assert np.mean(times[0] == times[1]) > 0.99
+
+
+def test_who_needs_no_bed_is_hardly_over_triaged_at_the_point_of_injury() -> None:
+    """And a setting of the shares acts."""
+    shares = []
+    for right in (0.97, 0.6):
+        result = x.run(
+            3000,
+            mix=x.ILL,
+            survival=x.NOBODY_DIES,
+            model={"care": {"triage": {"right": {"slight_poi": right}}}},
+        )
+        e = result.events
+        first = e[(e["kind"] == EVENTS.index("triaged")) & (e["facility"] == -1)]
+        home = np.isin(first["patient"], e["patient"][e["kind"] == EVENTS.index("quarters")])
+        assert home.sum() > 500
+        shares.append((first["detail"] == 3)[home].mean())
+        low, high = stats.binom.interval(1 - ALPHA, home.sum(), right)
+        assert low <= (first["detail"] == 3)[home].sum() <= high
+    assert shares[0] > shares[1]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,10 @@ def scenario(network: Network, days: int) -> dict[str, Any]:
         "complications": {"drawn": False},
         "model": {
             "treatments": {"treatments": {"needs": {"operates_by_category": 1}}},
-            "care": {"preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0}},
+            "care": {
+                "preparation": {"minutes": [0.0] * 4, "after_operation_minutes": 0.0},
+                "recovery": {"minutes": [0.0, 0.0], "routine_hours": 0.0},
+            },
         },
         "triage_accuracy": 1.0,
         "facilities": [

@@ -1,7 +1,8 @@
 """Injuries and illnesses of casualties, the survival clock, and the effects of treatments."""
 
+from engine.clinical.agent_care import care_in_decontamination, repeat_atropine
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
-from engine.clinical.blood import draw_blood_units
+from engine.clinical.blood import draw_blood_units, draw_shock
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
@@ -17,11 +18,19 @@ from engine.clinical.complications import (
     note_shock,
     risks_of_injuries,
 )
+from engine.clinical.danger import (
+    category_of_state,
+    hours_unwell,
+    hours_with_tube,
+    is_immediate,
+)
 from engine.clinical.first_aid import (
+    burn_fluids_go_on,
+    care_goes_on_the_way,
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
-    oxygen_on_the_way,
+    oxygen_in_bed,
 )
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
@@ -40,22 +49,31 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
-    calls_for_cavity_surgery,
+    calls_for_bed,
+    calls_for_operation,
+    calls_for_ventilator,
+    excision_of,
     is_grave,
+    is_repaired_on_arrival,
+    is_under_tourniquet,
     needs_of_coma,
+    place_of_role,
     role_of_last_operation,
     role_of_treatments,
     roles_that_operate,
 )
 from engine.clinical.operations import (
+    log_antibiotics,
     log_definitive_surgery,
     log_further_operation,
-    log_ventilation,
     start_surgery,
+    ventilate,
 )
 from engine.clinical.people import draw_person
 from engine.clinical.physiology import (
+    airway_is_held,
     begin_readings,
+    draw_coma,
     draw_low_pressure,
     take_last,
     take_until,
@@ -76,6 +94,7 @@ from engine.clinical.survival import (
     stop_clock,
 )
 from engine.clinical.uniforms import pick_cumulated, to_uniform
+from engine.clinical.ward_rounds import log_ward_rounds
 from engine.clinical.wound_conditions import type_row
 
 __all__ = [
@@ -83,14 +102,22 @@ __all__ = [
     "DRAWN",
     "NO_DIAGNOSIS",
     "SAMPLE",
+    "airway_is_held",
     "begin_readings",
     "bleeds_to_death",
-    "calls_for_cavity_surgery",
+    "burn_fluids_go_on",
+    "calls_for_bed",
+    "calls_for_operation",
+    "calls_for_ventilator",
+    "care_goes_on_the_way",
+    "care_in_decontamination",
     "care_on_the_way",
+    "category_of_state",
     "consider_complications",
     "copy_arrival",
     "death_time",
     "draw_blood_units",
+    "draw_coma",
     "draw_fate_of_ill",
     "draw_fate_of_wounded",
     "draw_illness",
@@ -101,26 +128,36 @@ __all__ = [
     "draw_person",
     "draw_sample",
     "draw_second_diagnoses",
+    "draw_shock",
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
     "draw_wounds",
     "enter_unseen",
+    "excision_of",
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
+    "hours_unwell",
+    "hours_with_tube",
     "is_grave",
+    "is_immediate",
+    "is_repaired_on_arrival",
+    "is_under_tourniquet",
     "iss_of_listed",
+    "log_antibiotics",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
     "log_treatment",
-    "log_ventilation",
+    "log_ward_rounds",
     "name_late_death",
     "needs_of_coma",
     "next_complication",
     "note_shock",
-    "oxygen_on_the_way",
+    "oxygen_in_bed",
     "pick_cumulated",
+    "place_of_role",
+    "repeat_atropine",
     "resuscitate",
     "resuscitation_effect",
     "risks_of_injuries",
@@ -144,4 +181,5 @@ __all__ = [
     "treat_ill",
     "treat_wounded",
     "type_row",
+    "ventilate",
 ]

@@ -2,9 +2,11 @@
 
 import math
 
+from engine.clinical.agent_care import repeat_atropine
+from engine.clinical.blood import spread_units
+from engine.clinical.giving import give_by_need
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
-    give_by_need,
     is_unconscious,
     needs_of_breathing,
     needs_of_conscious,
@@ -13,11 +15,11 @@ from engine.clinical.needs import (
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import calls_for_craniotomy, log_airway, operation_here
+from engine.clinical.operations import log_airway, operation_here
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
-from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
@@ -25,6 +27,7 @@ _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _ATROPINE_AND_OXIME = int(Treatment.ATROPINE_AND_OXIME)
 _CYANIDE_ANTIDOTE = int(Treatment.CYANIDE_ANTIDOTE)
 _EMERGENCY_CARE = int(Treatment.EMERGENCY_CARE)
+_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _OBSERVATION = int(Treatment.OBSERVATION)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -55,9 +58,12 @@ def _operate_on_ill(record: PatientRow, casualty: CasualtyState, model: Model) -
     rules = model.treatments.rules
     wanted = int(rules.operations[record.condition, 0])
     kind = operation_here(wanted, int(model.network.role[here]), rules)
+    if wanted == _FRACTURE_FIXATION and kind != wanted:  # closed: it waits in a splint and is fixed once
+        kind = NONE
     if kind == NONE or (casualty.operated and (kind != wanted or casualty.onward == 0)):
         return NONE
     casualty.operated = 1
+    casualty.operated_here = 1
     casualty.definitive = 1
     if kind == wanted:
         casualty.onward = 0
@@ -97,16 +103,15 @@ def treat_ill(
     operation = NONE
     if record.kind != CasualtyKind.AGENT:
         operation = _operate_on_ill(record, casualty, model)
-    if operation != NONE:
-        casualty.awake_at = now + minutes * MINUTE + model.care.awakening[0]
     if output.rows[QUIET]:
         return
     rules = model.treatments.rules
     immediate = record.triage == TriageCategory.T1
-    needs = int(rules.needs[record.condition]) & ~of_blood(rules)
+    needs = needs_of_injuries(output, record, casualty, model) & ~of_blood(rules)
     own = NONE
     if record.kind == CasualtyKind.AGENT:
-        own = _antidote(record, model)
+        if immediate or record.lethal != NONE:
+            own = _antidote(record, model)
         if immediate:
             needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     elif immediate or effect != Effect.SUPPORTIVE:
@@ -118,13 +123,16 @@ def treat_ill(
         is_awake = not is_unconscious(output, record, casualty, now, model)
     if is_awake:
         needs |= needs_of_conscious(output, record, casualty, now, model)
-    needs |= needs_of_breathing(output, record, casualty, now, model)
+    found = True
+    needs |= needs_of_breathing(output, record, casualty, now, found, model)
     needs |= unconscious
     if record.kind == CasualtyKind.DISEASE and record.triage <= TriageCategory.T2:
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
+    every = model.treatments.limits.atropine_minutes
+    repeat_atropine(output, row, casualty, now + every * MINUTE, end, every, model)
     if operation != NONE:
         begin = now
         if rules.needs_airway[operation]:
@@ -149,7 +157,7 @@ def treat_wounded(
     rules = model.treatments.rules
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     needs = (needs | needs_of_state(output, record, casualty, now, place, model)) & ~of_blood(rules)
     supportive = _SUPPORTIVE
     given = give_by_need(
@@ -194,7 +202,7 @@ def resuscitate(
         effect = _EFFECTIVE if works else _INEFFECTIVE
         own = int(rules.resuscitation[record.lethal, killing_region(output, casualty)])
     place = place_of_role(model.network.role[casualty.facility])
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     needs |= needs_of_state(output, record, casualty, now, place, model)
     if casualty.blood_units > 0:
         needs |= of_blood(rules)
@@ -202,8 +210,10 @@ def resuscitate(
         needs &= ~of_blood(rules)
         if own == Treatment.BLOOD_TRANSFUSION:
             own = NONE
-    if record.lethal == LethalMechanism.TBI or calls_for_craniotomy(output, casualty, model):
+    if record.lethal == LethalMechanism.TBI:
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
+    first = int(output.rows[TREATMENT_COUNT])
     given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
+    spread_units(output, row, casualty, first, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)

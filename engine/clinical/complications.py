@@ -8,6 +8,7 @@ times lie in the course, and a complication is entered where it belongs: before 
 import math
 
 from engine import numeric
+from engine.clinical.log import insert_treatment
 from engine.clinical.needs import bleeds_to_death, place_of_role
 from engine.clinical.survival import clock_at
 from engine.clinical.uniforms import to_uniform
@@ -19,16 +20,15 @@ from engine.codes import (
     CasualtyKind,
     Complication,
     DrawPurpose,
-    Effect,
     Event,
     LethalMechanism,
     Limb,
     Risk,
+    Treatment,
 )
 from engine.numeric import compiled, words
 from engine.tables import (
     EVENT_COUNT,
-    HOUR,
     MINUTE,
     QUIET,
     TREATMENT_COUNT,
@@ -40,12 +40,6 @@ from engine.tables import (
 )
 
 _KINDS = len(Complication)
-_MASSIVE_UNITS = 10
-_TOURNIQUET_HOURS = 2.0
-_SEVERE_HEAD_AIS = 4
-_IN_SHOCK = 0.5
-"""Share of the life that a bleeding casualty has used on arrival, from which the shock shows."""
-
 _AFTER_OPERATION = (1 << Risk.LAPAROTOMY) | (1 << Risk.FASCIOTOMY)
 _OPERATED = 1 << Risk.OPERATED
 _INTENSIVE_CARE = 1 << Risk.INTENSIVE_CARE
@@ -72,8 +66,6 @@ def risks_of_injuries(output: Output, record: PatientRow, casualty: CasualtyStat
         return int(tables.of_condition[record.condition])
     for number in range(casualty.wound, casualty.wound + casualty.wounds):
         risks |= int(tables.of_condition[output.wounds[number].condition])
-    if casualty.head_ais >= _SEVERE_HEAD_AIS:
-        risks |= _VENTILATED
     if record.niss >= 9:
         risks |= _NISS_9
     if record.niss >= 16:
@@ -84,15 +76,16 @@ def risks_of_injuries(output: Output, record: PatientRow, casualty: CasualtyStat
 
 
 @compiled
-def note_shock(record: PatientRow, casualty: CasualtyState, now: float) -> None:
+def note_shock(record: PatientRow, casualty: CasualtyState, now: float, tables: ComplicationTables) -> None:
     """Note, at the first admission, whether a bleeding casualty arrives in shock."""
     if bleeds_to_death(record) and casualty.life < math.inf:
-        casualty.shocked = 1 if clock_at(casualty, now) > _IN_SHOCK * casualty.life else 0
+        casualty.shocked = 1 if clock_at(casualty, now) > tables.shock_share * casualty.life else 0
 
 
 @compiled
-def _risks_at(record: PatientRow, casualty: CasualtyState, now: float) -> int:
+def _risks_at(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> int:
     """Return the mask of `Risk` of a casualty at `now`, ms."""
+    tables = model.complications
     risks = int(casualty.risks)
     if casualty.operated:
         risks |= _OPERATED
@@ -100,17 +93,18 @@ def _risks_at(record: PatientRow, casualty: CasualtyState, now: float) -> int:
         risks &= ~_AFTER_OPERATION
     if casualty.intensive:
         risks |= _INTENSIVE_CARE
-    else:
-        risks &= ~_VENTILATED
+    if casualty.ventilated:
+        risks |= _VENTILATED
     if casualty.shocked:
         risks |= _SHOCK
     if casualty.transfused_at < math.inf:
         risks |= _TRANSFUSED
-        if casualty.blood_given >= _MASSIVE_UNITS:
+        if casualty.blood_given >= tables.massive_units:
             risks |= _MASSIVE_TRANSFUSION
-    if record.lethal == LethalMechanism.EXTREMITY_HAEMORRHAGE:
+    carried = model.survival.available[Treatment.TOURNIQUET]
+    if record.lethal == LethalMechanism.EXTREMITY_HAEMORRHAGE and carried:
         until = float(record.surgery) if record.surgery >= 0 else now
-        if until - record.time > _TOURNIQUET_HOURS * HOUR:
+        if until - record.time > tables.tourniquet_time:
             risks |= _TOURNIQUET
     return risks
 
@@ -171,7 +165,7 @@ def consider_complications(
     enter_unseen(output, row, casualty, model)
     record = output.patients[row]
     tables = model.complications
-    risks = _risks_at(record, casualty, now)
+    risks = _risks_at(record, casualty, now, model)
     for kind in range(_KINDS):
         if not casualty.complications >> kind & 1 and risks & tables.named[kind]:
             onset = _onset(record, casualty, kind, risks, now, model)
@@ -191,7 +185,7 @@ def next_complication(output: Output, row: int, casualty: CasualtyState, now: fl
         return found
     record = output.patients[row]
     tables = model.complications
-    risks = _risks_at(record, casualty, now)
+    risks = _risks_at(record, casualty, now, model)
     for kind in range(_KINDS):
         if not casualty.complications >> kind & 1 and risks & tables.named[kind]:
             found = min(found, _onset(record, casualty, kind, risks, now, model))
@@ -235,6 +229,7 @@ def _is_seen_after(output: Output, place: int, model: Model) -> bool:
         or kind == Event.DEFINITIVE_SURGERY_ENDED
         or kind == Event.ICU_ADMITTED
         or kind == Event.WARD_ADMITTED
+        or kind == Event.QUARTERS
         or kind == Event.EVACUATION_REQUESTED
         or kind == Event.COMPLICATION
         or (kind == Event.ARRIVED and model.network.role[event.facility] == 4)
@@ -242,17 +237,28 @@ def _is_seen_after(output: Output, place: int, model: Model) -> bool:
 
 
 @compiled
+def _goes_to_theatre(output: Output, place: int, at: int) -> bool:
+    """Return whether event `place` is the start of an operation less than a minute after `at`, ms."""
+    if place >= output.rows[EVENT_COUNT]:
+        return False
+    event = output.events[place]
+    starts = event.kind == Event.SURGERY_STARTED or event.kind == Event.DEFINITIVE_SURGERY_STARTED
+    return bool(starts and event.at < at + MINUTE)
+
+
+@compiled
 def _enter(output: Output, row: int, casualty: CasualtyState, kind: int, onset: float, model: Model) -> None:
     """Enter a complication among the events of the patient, by time, with its treatments.
 
-    Who is on the way, waits or is treated is found to have it afterwards. If nothing follows yet it is still unseen.
+    Who is on the way, waits, is treated or is just taken to theatre is found to have it afterwards. If nothing follows
+    yet it is still unseen.
     """
     first, count = int(casualty.first_event), int(output.rows[EVENT_COUNT])
     at = int(onset)
     place = count
     while place > first + 1 and output.events[place - 1].at > at:
         place -= 1
-    while not _is_seen_after(output, place - 1, model):
+    while not _is_seen_after(output, place - 1, model) or _goes_to_theatre(output, place, at):
         if place == count:
             casualty.unseen |= 1 << kind
             return
@@ -363,43 +369,9 @@ def _treat(
         end = min(begin + rules.minutes[treatment, 1] * MINUTE, until)
         if end < begin + MINUTE or output.rows[TREATMENT_COUNT] >= len(output.treatments):
             break
-        _insert_treatment(
-            output, row, casualty, treatment, begin, end, facility, wound if operation else NONE
-        )
+        insert_treatment(output, row, casualty, treatment, begin, end, facility, wound if operation else NONE)
         if not rules.until_end & rules.bit[treatment]:
             begin = end
-
-
-@compiled
-def _insert_treatment(
-    output: Output,
-    row: int,
-    casualty: CasualtyState,
-    treatment: int,
-    begin: float,
-    end: float,
-    facility: int,
-    wound: int,
-) -> None:
-    """Enter a treatment among those of the patient, before those that start later."""
-    count = int(output.rows[TREATMENT_COUNT])
-    place = count
-    while place > casualty.first_treatment and output.treatments[place - 1].start > begin:
-        place -= 1
-    for k in range(count, place, -1):
-        output.treatments[k] = output.treatments[k - 1]
-    entry = output.treatments[place]
-    entry.start = int(begin)
-    entry.end = int(end)
-    entry.patient = row
-    entry.facility = facility
-    entry.kind = treatment
-    entry.effect = Effect.SUPPORTIVE
-    entry.wound = wound
-    entry.units = 0
-    output.rows[TREATMENT_COUNT] = count + 1
-    if place < output.physiology.treatments_seen:
-        output.physiology.treatments_seen += 1
 
 
 @compiled
@@ -430,7 +402,7 @@ def name_late_death(output: Output, row: int, casualty: CasualtyState, at: float
 def _draw_fatal(record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> int:
     """Draw by weight which complication kills, among those that the casualty may have by `at`; else organ failure."""
     tables = model.complications
-    risks = _risks_at(record, casualty, at)
+    risks = _risks_at(record, casualty, at, model)
     total = 0.0
     for kind in range(_KINDS):
         total += _fatal_weight(record, casualty, kind, risks, at, tables)

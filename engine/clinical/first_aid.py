@@ -2,17 +2,24 @@
 
 import math
 
+from engine.clinical.agent_care import decontaminate_at_once
+from engine.clinical.blood import split_units
+from engine.clinical.burns import burn_area
+from engine.clinical.giving import NOT_SEEN, give_by_need
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
-    NOT_SEEN,
+    agent_shows,
     bleeds_to_death,
-    give_by_need,
+    calls_for_oxygen,
     given_so_far,
+    last_start,
+    minutes_of,
     needs_of_breathing,
     needs_of_injuries,
     needs_of_mind,
     needs_of_state,
     of_blood,
+    place_of_role,
 )
 from engine.clinical.survival import killing_region, slow_clock
 from engine.codes import (
@@ -44,7 +51,9 @@ _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
+_BURN_FLUIDS = int(Treatment.BURN_FLUIDS)
 _OXYGEN = int(Treatment.OXYGEN)
+_SEVERE = 2
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
@@ -100,17 +109,19 @@ def give_first_aid(
     effect = _try_first_aid(record, casualty, now, uniform, model)
     if output.rows[QUIET]:
         return
+    decontaminate_at_once(output, row, casualty, model)
     rules = model.treatments.rules
     on_the_way = casualty.facility != AT_POI
     place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
     end = casualty.arrive_at if on_the_way else now
     seen_at = max(now, end)
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, seen_at, place, model)
     else:
         needs |= needs_of_mind(output, record, casualty, seen_at, model)
-        needs |= needs_of_breathing(output, record, casualty, seen_at, model)
+        found = True
+        needs |= needs_of_breathing(output, record, casualty, seen_at, found, model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
     give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, seen_at, model)
@@ -132,18 +143,43 @@ def care_on_the_way(
         return
     rules = model.treatments.rules
     place = _ON_THE_WAY
-    needs = needs_of_injuries(output, record, casualty, rules)
+    needs = needs_of_injuries(output, record, casualty, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
     else:
         needs |= needs_of_mind(output, record, casualty, arrival, model)
-        needs |= needs_of_breathing(output, record, casualty, arrival, model)
+        found = True
+        needs |= needs_of_breathing(output, record, casualty, arrival, found, model)
     again = rules.until_end | rules.each_wound | rules.bit[Treatment.ANALGESIA]
     needs &= ~of_blood(rules) & ~(given_so_far(output, casualty, rules) & ~again)
     supportive = _SUPPORTIVE
     give_by_need(
         output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, arrival, model
     )
+    _second_injector(output, row, casualty, now, pace, model)
+
+
+@compiled
+def _second_injector(
+    output: Output, row: int, casualty: CasualtyState, now: float, pace: float, model: Model
+) -> None:
+    """Give mild and moderate nerve agent casualties on the way one more injector if the signs go on after the first."""
+    record = output.patients[row]
+    if record.kind != CasualtyKind.AGENT or record.severity >= _SEVERE:
+        return
+    rules = model.treatments.rules
+    kind = _AUTOINJECTOR
+    first = last_start(output, casualty, kind, NONE)
+    at = max(now, first + model.treatments.limits.second_injector_minutes * MINUTE)
+    found = False
+    if (
+        first >= 0
+        and rules.bit[kind] & rules.here[_ON_THE_WAY]
+        and at < casualty.arrive_at
+        and agent_shows(output, record, casualty, at, found, model)
+    ):
+        minutes = minutes_of(kind, pace, rules)
+        log_treatment(output, row, casualty.facility, kind, at, minutes, _SUPPORTIVE, NONE)
 
 
 @compiled
@@ -175,20 +211,80 @@ def give_prehospital_blood(
 
 
 @compiled
-def oxygen_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Let oxygen go on between two facilities, in the first hours, for who needs it and has no tube."""
-    if output.rows[QUIET] or casualty.arrive_at <= now or casualty.arrive_at == math.inf:
-        return
+def _log_oxygen(
+    output: Output, row: int, casualty: CasualtyState, now: float, end: float, place: int, model: Model
+) -> None:
+    """Log oxygen from `now` to `end`, ms, for who needs it, has had it and has no tube, in the first hours."""
     record = output.patients[row]
     rules = model.treatments.rules
-    oxygen = rules.bit[Treatment.OXYGEN] & rules.here[_ON_THE_WAY]
+    oxygen = rules.bit[Treatment.OXYGEN] & rules.here[place]
     given = given_so_far(output, casualty, rules)
+    found = False
     if (
-        needs_of_injuries(output, record, casualty, rules) & given & oxygen
+        needs_of_injuries(output, record, casualty, model) & given & oxygen
         and not given & rules.bit[Treatment.INTUBATION]
+        and calls_for_oxygen(output, record, casualty, now, given, found, model)
         and now < record.onset + model.treatments.limits.oxygen_hours * HOUR
         and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
     ):
         kind = _OXYGEN
-        minutes = (casualty.arrive_at - now) / MINUTE
+        log_treatment(output, row, casualty.facility, kind, now, (end - now) / MINUTE, _SUPPORTIVE, NONE)
+
+
+@compiled
+def care_goes_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
+    """End the treatments of the facility that a casualty leaves; blood and oxygen go on until the next one.
+
+    Oxygen goes on in the first hours, for who needs it and has no tube.
+    """
+    if output.rows[QUIET]:
+        return
+    split_units(output, row, casualty, now, casualty.arrive_at)
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.facility >= 0 and treatment.end > now:
+            treatment.end = int(now)
+    if now < casualty.arrive_at < math.inf:
+        _log_oxygen(output, row, casualty, now, casualty.arrive_at, _ON_THE_WAY, model)
+
+
+@compiled
+def oxygen_in_bed(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Let oxygen go on in a bed, until `until`, ms, in the first hours, for who needs it and has no tube.
+
+    The care in the bay is over long before carbon monoxide is washed out and a lung has recovered.
+    """
+    if output.rows[QUIET]:
+        return
+    record = output.patients[row]
+    end = min(until, record.onset + model.treatments.limits.oxygen_hours * HOUR)
+    if end >= now + MINUTE:
+        place = place_of_role(model.network.role[casualty.facility])
+        _log_oxygen(output, row, casualty, now, end, place, model)
+
+
+@compiled
+def burn_fluids_go_on(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, place: int, model: Model
+) -> None:
+    """Let the fluids of a large burn go on between two facilities, and in intensive care, on the first day.
+
+    `place` is the `CarePlace` from `now` to `until`, both in ms. Nobody gets them here who has not had them before.
+    """
+    if output.rows[QUIET] or until == math.inf:
+        return
+    rules = model.treatments.rules
+    limits = model.treatments.limits
+    record = output.patients[row]
+    end = min(until, record.time + limits.burn_fluid_hours * HOUR)
+    if (
+        end > now
+        and given_so_far(output, casualty, rules) & rules.bit[_BURN_FLUIDS] & rules.here[place]
+        and burn_area(output, record, casualty, model.injuries) >= limits.burn_fluid_area
+        and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS
+    ):
+        kind = _BURN_FLUIDS
+        minutes = (end - now) / MINUTE
         log_treatment(output, row, casualty.facility, kind, now, minutes, _SUPPORTIVE, NONE)

@@ -1,7 +1,8 @@
 """Append rows to the tables of events and treatments of one casualty."""
 
+from engine.codes import Effect
 from engine.numeric import compiled
-from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, Output
+from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Output
 
 
 @compiled
@@ -45,3 +46,40 @@ def log_treatment(
     entry.wound = wound
     entry.units = 0
     output.rows[TREATMENT_COUNT] += 1
+
+
+@compiled
+def insert_treatment(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    treatment: int,
+    begin: float,
+    end: float,
+    facility: int,
+    wound: int,
+) -> None:
+    """Enter a treatment among those of the patient, before those that start later, unless the table is full.
+
+    `begin` and `end` are in ms.
+    """
+    if output.rows[QUIET] or output.rows[TREATMENT_COUNT] >= len(output.treatments):
+        return
+    count = int(output.rows[TREATMENT_COUNT])
+    place = count
+    while place > casualty.first_treatment and output.treatments[place - 1].start > begin:
+        place -= 1
+    for k in range(count, place, -1):
+        output.treatments[k] = output.treatments[k - 1]
+    entry = output.treatments[place]
+    entry.start = int(begin)
+    entry.end = int(end)
+    entry.patient = row
+    entry.facility = facility
+    entry.kind = treatment
+    entry.effect = Effect.SUPPORTIVE
+    entry.wound = wound
+    entry.units = 0
+    output.rows[TREATMENT_COUNT] = count + 1
+    if place < output.physiology.treatments_seen:
+        output.physiology.treatments_seen += 1

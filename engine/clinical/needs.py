@@ -4,24 +4,23 @@ Needs are masks of bits, one for each treatment in the order of priority (`CareR
 the casualty's rows in the table of treatments: a treatment that an interruption has removed has not been given.
 """
 
+import math
+
 import numpy as np
 
-from engine.clinical.log import log_treatment
-from engine.clinical.physiology import find_signs, pain_of_record
+from engine.clinical.burns import burn_area
+from engine.clinical.physiology import coma_once_eased, find_signs, pain_of_record
 from engine.codes import (
     NONE,
     CarePlace,
     CasualtyKind,
-    Effect,
     LethalMechanism,
+    SignPattern,
     Treatment,
     TriageCategory,
 )
 from engine.numeric import compiled
 from engine.tables import (
-    CARE_ROWS,
-    HOUR,
-    MINUTE,
     OPERATIONS_OF_CONDITION,
     TREATMENT_COUNT,
     CareRules,
@@ -36,14 +35,15 @@ _HIGHEST_CARE = 3
 """The highest role whose care differs."""
 ALL_ROLES = (1 << _ROLES) - 1
 """Mask of all roles."""
-NOT_SEEN = -1.0
-"""The time of the signs of a casualty who has not been looked at."""
-_ANALGESIA = int(Treatment.ANALGESIA)
-_CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
-_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
+_AWAKE = 14.5
+"""A Glasgow Coma Scale that is rounded to 15, at least."""
+_CRANIOTOMY = int(Treatment.CRANIOTOMY)
+_WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
+_FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
+_BURN_EXCISION = int(Treatment.BURN_EXCISION)
 _ROLE_1 = int(CarePlace.ROLE_1)
-_SPLINT = int(Treatment.SPLINT)
-_SUPPORTIVE = int(Effect.SUPPORTIVE)
+_TOURNIQUET = int(Treatment.TOURNIQUET)
+_TOURNIQUET_CONVERSION = int(Treatment.TOURNIQUET_CONVERSION)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
@@ -53,6 +53,50 @@ def bleeds_to_death(record: PatientRow) -> bool:
     return bool(
         record.lethal >= LethalMechanism.TORSO_HAEMORRHAGE
         and record.lethal <= LethalMechanism.EXTREMITY_HAEMORRHAGE
+    )
+
+
+@compiled
+def is_drained(record: PatientRow, condition: int, rules: CareRules) -> bool:
+    """Return whether a drain is all that a wound of lung or chest wall calls for: nothing bleeds to death in the torso.
+
+    Of penetrating wounds of the chest 85 to 90 % need no more.
+    """
+    return bool(rules.drained[condition] and record.lethal != LethalMechanism.TORSO_HAEMORRHAGE)
+
+
+@compiled
+def operation_of(
+    record: PatientRow, casualty: CasualtyState, condition: int, place: int, model: Model
+) -> int:
+    """Return the operation in `place` that a wound calls for; NONE, which may stand before another one.
+
+    The skull is opened only for those whose Glasgow Coma Scale was low from the beginning: in the others a haematoma is
+    watched, and an open fracture of the vault is cleaned and closed.
+    """
+    rules = model.treatments.rules
+    if is_drained(record, condition, rules):
+        return NONE
+    kind = int(rules.operations[condition, place])
+    if kind != _CRANIOTOMY or casualty.gcs < model.treatments.limits.craniotomy_gcs + 0.5:
+        return kind
+    return _WOUND_DEBRIDEMENT if rules.open_skull[condition] else NONE
+
+
+@compiled
+def is_splinted(
+    record: PatientRow, casualty: CasualtyState, kind: int, condition: int, rules: CareRules
+) -> bool:
+    """Return whether a broken bone waits in a splint for its fixation: it is closed, and the casualty is stable.
+
+    External fixation in its place is for those who bleed, and for operations in head, neck, chest or belly.
+    """
+    return bool(
+        kind == _FRACTURE_FIXATION
+        and not rules.bares_bone[condition]
+        and record.lethal == NONE
+        and casualty.blood_units == 0
+        and not casualty.cavity
     )
 
 
@@ -83,20 +127,20 @@ def is_unconscious(
 ) -> bool:
     """Return whether the Glasgow Coma Scale at the time `at`, ms, is so low that the airway must be secured."""
     found = False
-    return _seems_unconscious(output, record, casualty, at, found, model)
+    return seems_unconscious(output, record, casualty, at, found, model)
 
 
 @compiled
-def _seems_unconscious(
+def seems_unconscious(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
 ) -> bool:
     """Return `is_unconscious`; `found`: the signs at the time `at` are those that were found last."""
     state = output.physiology
-    if state.stays_awake:
+    if state.stays_awake and state.bled_at == math.inf:
         return False
     if not found:
         find_signs(record, casualty, state, at, model)
-    return bool(state.signs.gcs < model.treatments.limits.unconscious_gcs + 0.5)
+    return bool(coma_once_eased(state.signs, model) < model.treatments.limits.unconscious_gcs + 0.5)
 
 
 @compiled
@@ -130,30 +174,13 @@ def last_start(output: Output, casualty: CasualtyState, kind: int, wound: int) -
 
 
 @compiled
-def _is_due(
-    output: Output, casualty: CasualtyState, rank: int, wound: int, at: float, given: int, rules: CareRules
-) -> bool:
-    """Return whether a treatment may be given at the time `at`, ms: for the first time, or again.
-
-    A splint is put on again after a closed reduction. `given` is the mask of all that has been given.
-    """
-    if not given & (1 << rank):
-        return True
-    last = last_start(output, casualty, rules.kind[rank], wound)
-    if last < 0:
-        return True
-    if rules.kind[rank] == _SPLINT and last_start(output, casualty, _CLOSED_REDUCTION, wound) > last:
-        return True
-    return bool(not rules.once & (1 << rank) and at >= last + rules.repeat[rules.kind[rank]])
-
-
-@compiled
-def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def role_of_treatments(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the lowest role that offers all treatments called for, as far as a higher one does.
 
     Reads the wounds, so it can be asked only when they have just been drawn: the kernel does not keep them.
     """
-    needs = needs_of_injuries(output, record, casualty, rules)
+    rules = model.treatments.rules
+    needs = needs_of_injuries(output, record, casualty, model)
     for role in range(1, _HIGHEST_CARE):
         higher = 0
         for further in range(role + 1, _HIGHEST_CARE + 1):
@@ -173,22 +200,42 @@ def wound_for(output: Output, casualty: CasualtyState, kind: int, rules: CareRul
 
 
 @compiled
-def _named(output: Output, casualty: CasualtyState, kind: int, number: int, rules: CareRules) -> int:
-    """Return the wound that a treatment of wound `number` names: NONE for the dressing of a hole into a cavity."""
-    if rules.on_skin & rules.bit[kind] and rules.inside[output.wounds[casualty.wound + number].condition]:
-        return NONE
-    return number
+def _needs_of_burns(record: PatientRow, area: float, needs: int, model: Model) -> int:
+    """Return the mask of what a burn of `area` % of the body surface calls for, whatever its site."""
+    bit = model.treatments.rules.bit
+    limits = model.treatments.limits
+    if area >= limits.burn_fluid_area:
+        return int(
+            bit[Treatment.BURN_FLUIDS]
+            | bit[Treatment.URINARY_CATHETER]
+            | bit[Treatment.IV_ACCESS]
+            | bit[Treatment.HYPOTHERMIA_PREVENTION]
+        )
+    if (
+        needs & bit[Treatment.BURN_DRESSING]
+        and area < limits.burn_cooling_area
+        and record.triage == TriageCategory.T3
+        and record.kind != CasualtyKind.AGENT
+    ):
+        return int(bit[Treatment.COOLING])
+    return 0
 
 
 @compiled
-def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyState, rules: CareRules) -> int:
+def needs_of_injuries(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the mask of what the wounds, or the illness, call for."""
-    if record.kind != CasualtyKind.WOUNDED:
-        return int(rules.needs[record.condition])
+    rules = model.treatments.rules
     needs = 0
-    for number in range(casualty.wounds):
-        needs |= rules.needs[output.wounds[casualty.wound + number].condition]
-    return needs
+    if record.kind != CasualtyKind.WOUNDED:
+        needs = int(rules.needs[record.condition])
+    else:
+        for number in range(casualty.wounds):
+            condition = output.wounds[casualty.wound + number].condition
+            called_for = int(rules.needs[condition])
+            if is_drained(record, condition, rules):
+                called_for &= ~int(of_blood(rules) | rules.bit[Treatment.TRANEXAMIC_ACID])
+            needs |= called_for
+    return needs | _needs_of_burns(record, burn_area(output, record, casualty, model.injuries), needs, model)
 
 
 @compiled
@@ -206,10 +253,12 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = int(rules.operations[condition, place])
+            kind = operation_of(record, casualty, condition, place, model)
             if kind == NONE:
-                break
+                continue
             less = int(rules.short_of[kind])
+            if is_splinted(record, casualty, kind, condition, rules):
+                less = NONE
             for role in range(_ROLES):
                 if rules.in_theatre[kind, role] or (less != NONE and rules.in_theatre[less, role]):
                     roles |= 1 << role
@@ -240,8 +289,40 @@ def role_of_last_operation(output: Output, record: PatientRow, casualty: Casualt
         for number in range(casualty.wounds):
             condition = output.wounds[casualty.wound + number].condition
             for place in range(OPERATIONS_OF_CONDITION):
-                last = max(last, _own_role(int(rules.operations[condition, place]), rules))
+                last = max(last, _own_role(operation_of(record, casualty, condition, place, model), rules))
     return last
+
+
+@compiled
+def is_repaired_on_arrival(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wounded casualty calls for an operation that cannot wait for the day after the first.
+
+    It is a vessel, an eye or the spine, on which a lower role has not done what is called for.
+    """
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(record, casualty, condition, place, model)
+            if kind != NONE and rules.on_arrival[kind]:
+                return True
+    return False
+
+
+@compiled
+def excision_of(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
+    """Return 1 where a wounded casualty calls for the excision of a burn, 2 where for no other operation; else 0."""
+    burnt = False
+    other = record.lethal != NONE
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(record, casualty, condition, place, model)
+            burnt = burnt or kind == _BURN_EXCISION
+            other = other or (kind != NONE and kind != _BURN_EXCISION)
+    if not burnt:
+        return 0
+    return 1 if other else 2
 
 
 @compiled
@@ -261,16 +342,100 @@ def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
 
 
 @compiled
-def calls_for_cavity_surgery(output: Output, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wound calls for an operation in head, neck, chest or belly."""
+def _of_bed(rules: CareRules) -> int:
+    """Return the mask of what is given or done lying in a bed, or to somebody who is watched."""
+    bit = rules.bit
+    return int(
+        bit[Treatment.WARD_CARE]
+        | bit[Treatment.OBSERVATION]
+        | bit[Treatment.OXYGEN]
+        | bit[Treatment.IV_ACCESS]
+        | bit[Treatment.REHYDRATION]
+        | bit[Treatment.COOLING]
+        | bit[Treatment.REWARMING]
+        | bit[Treatment.SPINAL_PRECAUTIONS]
+        | bit[Treatment.CHEST_DRAIN]
+    )
+
+
+@compiled
+def calls_for_bed(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty needs a bed: all but the slightly wounded and ill of T3 whom nobody has to watch.
+
+    Agent casualties are always watched. Without quarters everybody needs a bed.
+    """
+    if (
+        model.care.quarters_ais < 1
+        or record.kind == CasualtyKind.AGENT
+        or record.triage != TriageCategory.T3
+        or record.lethal != NONE
+        or casualty.blood_units > 0
+    ):
+        return True
     rules = model.treatments.rules
+    if record.kind != CasualtyKind.WOUNDED:
+        return bool(rules.needs[record.condition] & _of_bed(rules) or rules.intensive[record.condition])
+    if record.worst_ais > model.care.quarters_ais:
+        return True
+    for number in range(casualty.wounds):
+        if rules.needs[output.wounds[casualty.wound + number].condition] & _of_bed(rules):
+            return True
+    return False
+
+
+@compiled
+def calls_for_operation(
+    output: Output, record: PatientRow, casualty: CasualtyState, among: int, model: Model
+) -> bool:
+    """Return whether a wound calls for an operation of the mask `among` (`CareRules.operation_bit`)."""
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = int(rules.operations[condition, place])
-            if kind != NONE and rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+            kind = operation_of(record, casualty, condition, place, model)
+            if kind != NONE and model.treatments.rules.operation_bit[kind] & among:
                 return True
     return False
+
+
+@compiled
+def calls_for_ventilator(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether an accident or illness calls for a ventilator in intensive care. Of wounds `keeps_tube` decides.
+
+    That of agent casualties ends with the care in the bay: antidotes make it needless within hours.
+    """
+    if record.kind in (CasualtyKind.AGENT, CasualtyKind.WOUNDED):
+        return False
+    needs = needs_of_injuries(output, record, casualty, model)
+    return bool(needs & model.treatments.rules.bit[Treatment.VENTILATION])
+
+
+@compiled
+def is_under_tourniquet(output: Output, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a wound calls for a limb tourniquet: an artery is cut, or a limb lost."""
+    rules = model.treatments.rules
+    for number in range(casualty.wounds):
+        if rules.needs[output.wounds[casualty.wound + number].condition] & rules.bit[_TOURNIQUET]:
+            return True
+    return False
+
+
+@compiled
+def may_be_converted(output: Output, casualty: CasualtyState, number: int, rules: CareRules) -> bool:
+    """Return whether wound `number` has a tourniquet and no longer needs it: no artery is cut, and no limb lost."""
+    condition = output.wounds[casualty.wound + number].condition
+    return bool(
+        not rules.needs[condition] & rules.bit[_TOURNIQUET]
+        and last_start(output, casualty, _TOURNIQUET, number) >= 0
+    )
+
+
+@compiled
+def needs_of_tourniquets(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+    """Return the mask of what the tourniquets that a casualty arrives with call for in a bay."""
+    for number in range(casualty.wounds):
+        if may_be_converted(output, casualty, number, rules):
+            return int(rules.bit[_TOURNIQUET_CONVERSION])
+    return 0
 
 
 @compiled
@@ -317,23 +482,33 @@ def needs_of_conscious(
 
 @compiled
 def needs_of_breathing(
-    output: Output, record: PatientRow, casualty: CasualtyState, at: float, model: Model
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
 ) -> int:
-    """Return the mask of what agent casualties who hardly breathe at the time `at`, ms, need: a bag and mask.
+    """Return the mask of what those who hardly breathe at the time `at`, ms, need: a bag and mask, and oxygen.
 
-    It begins before the antidote, and goes on for the unconscious.
+    They are agent casualties, before the antidote and, if unconscious, after it, and wounded whose airway closes.
+    `found`: the signs at that time are those that were found last, of whoever has been looked at.
     """
-    if record.kind != CasualtyKind.AGENT:
-        return 0
     limits = model.treatments.limits
     bit = model.treatments.rules.bit
+    if record.kind == CasualtyKind.WOUNDED:
+        if record.lethal != LethalMechanism.AIRWAY or casualty.life == math.inf:
+            return 0
+        if not found:
+            find_signs(record, casualty, output.physiology, at, model)
+        if output.physiology.signs.spo2 >= limits.bagged_airway_spo2:
+            return 0
+        return int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
+    if record.kind != CasualtyKind.AGENT:
+        return 0
     given = given_so_far(output, casualty, model.treatments.rules)
     if given & (bit[Treatment.AUTOINJECTOR] | bit[Treatment.ATROPINE_AND_OXIME]):
         bagged = given & bit[Treatment.BAG_MASK_VENTILATION]
-        if not (bagged and is_unconscious(output, record, casualty, at, model)):
+        if not (bagged and seems_unconscious(output, record, casualty, at, found, model)):
             return 0
     else:
-        find_signs(record, casualty, output.physiology, at, model)
+        if not found:
+            find_signs(record, casualty, output.physiology, at, model)
         signs = output.physiology.signs
         if signs.respiratory_rate >= limits.bagged_respiratory_rate and signs.spo2 >= limits.bagged_spo2:
             return 0
@@ -355,6 +530,10 @@ def needs_of_state(
         needs |= bit[Treatment.HYPOTHERMIA_PREVENTION]
         if place >= CarePlace.ROLE_1:
             needs |= bit[Treatment.IV_ACCESS]
+    if place >= CarePlace.ROLE_1:
+        needs |= needs_of_tourniquets(output, casualty, model.treatments.rules)
+    if place == CarePlace.ON_THE_WAY and record.worst_ais >= model.treatments.limits.on_the_way_ais:
+        needs |= bit[Treatment.IV_ACCESS] | bit[Treatment.HYPOTHERMIA_PREVENTION]
     unconscious = needs_of_coma(output, record, casualty, at, model)
     if unconscious:
         needs |= unconscious
@@ -364,237 +543,51 @@ def needs_of_state(
         needs |= needs_of_conscious(output, record, casualty, at, model)
     if bleeds_to_death(record):
         needs |= bit[Treatment.TRANEXAMIC_ACID]
-    return int(needs)
+    found = True
+    return int(needs | needs_of_breathing(output, record, casualty, at, found, model))
 
 
 @compiled
-def _with_access(record: PatientRow, needs: int, given: int, place: int, uniform: float, model: Model) -> int:
-    """Add an access where a treatment that can be given here needs one; outside it is not always a vein."""
-    rules = model.treatments.rules
-    if given & rules.access or not needs & rules.needs_access & rules.here[place]:
-        return int(needs & ~rules.bit[Treatment.INTRAOSSEOUS_ACCESS])
-    outside = place <= CarePlace.ON_THE_WAY
-    if outside and bleeds_to_death(record) and uniform < model.treatments.limits.intraosseous_share:
-        needs &= ~rules.bit[Treatment.IV_ACCESS]
-        return int(needs | rules.bit[Treatment.INTRAOSSEOUS_ACCESS])
-    return int(needs | rules.bit[Treatment.IV_ACCESS])
-
-
-@compiled
-def _without_needless(needs: int, given: int, rules: CareRules) -> int:
-    """Leave out what another treatment makes needless that has been given or is about to be."""
-    needless = 0
-    left = needs | given
-    while left:
-        needless |= rules.needless[first_rank(left)]
-        left &= left - 1
-    return int(needs & ~needless)
-
-
-@compiled
-def _pain_calls_for_analgesia(
-    output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
-) -> bool:
-    """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
-
-    It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
-    pain. `found`: the signs at that time are those that were found last.
-    """
-    if _seems_unconscious(output, record, casualty, at, found, model):
-        return False
-    limits = model.treatments.limits
-    last = last_start(output, casualty, _ANALGESIA, NONE)
-    lowest = limits.mild_pain
-    if last >= 0 and at < last + limits.mild_hours * HOUR:
-        soon = at < last + limits.moderate_hours * HOUR
-        lowest = limits.severe_pain if soon or record.triage == TriageCategory.T3 else limits.analgesia_pain
-    if output.physiology.pain < lowest:  # nothing makes it worse
-        return False
-    return bool(pain_of_record(output, record, casualty, at, model) >= lowest)
-
-
-@compiled
-def _without_uncalled(
+def calls_for_oxygen(
     output: Output,
     record: PatientRow,
     casualty: CasualtyState,
     at: float,
-    needs: int,
     given: int,
     found: bool,
     model: Model,
-) -> int:
-    """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
+) -> bool:
+    """Return whether a casualty needs oxygen at the time `at`, ms.
 
-    Analgesia without pain, a second rewarming of those who are warm or not in danger, and of agent casualties a second
-    anticonvulsant once they are awake or intubated. `found`: the signs at the time `at` are those found last.
+    Those do whose saturation is low, who are in shock, are unconscious or intubated, or have breathed in smoke or an
+    agent. `found`: the signs at that time are those that were found last.
     """
+    limits = model.treatments.limits
     bit = model.treatments.rules.bit
-    uncalled = 0
-    if needs & bit[Treatment.ANALGESIA] and not _pain_calls_for_analgesia(
-        output, record, casualty, at, found, model
-    ):
-        uncalled |= bit[Treatment.ANALGESIA]
-    again = needs & given
-    if again & bit[Treatment.REWARMING]:
-        if not found:
-            find_signs(record, casualty, output.physiology, at, model)
-        warm = output.physiology.signs.temperature >= model.treatments.limits.cold_temperature
-        if warm or record.triage > TriageCategory.T2:
-            uncalled |= bit[Treatment.REWARMING]
-    if (
-        record.kind == CasualtyKind.AGENT
-        and again & bit[Treatment.ANTICONVULSANT]
-        and (
-            given & bit[Treatment.INTUBATION]
-            or not _seems_unconscious(output, record, casualty, at, found, model)
-        )
-    ):
-        uncalled |= bit[Treatment.ANTICONVULSANT]
-    return int(needs & ~uncalled)
+    if given & (bit[Treatment.INTUBATION] | bit[Treatment.SURGICAL_AIRWAY]):
+        return True
+    state = output.physiology
+    if state.inhalation > 0.0 or record.kind == CasualtyKind.AGENT or state.pattern == SignPattern.TOXIC:
+        return True
+    if not found:
+        find_signs(record, casualty, state, at, model)
+    signs = state.signs
+    return bool(
+        signs.gcs < limits.unconscious_gcs + 0.5
+        or signs.spo2 < limits.oxygen_spo2
+        or signs.systolic < limits.oxygen_systolic
+    )
 
 
 @compiled
-def _fit(output: Output, first: int, now: float, reached: float, end: float, rules: CareRules) -> None:
-    """Compress the treatments from row `first` on, which take until `reached`, so that they end by `end`, all in ms."""
-    begin = int(now)
-    scale = (end - now) / (reached - now)
-    for k in range(first, output.rows[TREATMENT_COUNT]):
-        treatment = output.treatments[k]
-        treatment.start = begin + int((treatment.start - begin) * scale)
-        if rules.until_end & rules.bit[treatment.kind]:
-            treatment.end = int(end)
-        else:
-            treatment.end = begin + int((treatment.end - begin) * scale)
+def agent_shows(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
+) -> bool:
+    """Return whether an agent casualty is short of oxygen or not fully awake at the time `at`, ms.
 
-
-@compiled
-def give_by_need(
-    output: Output,
-    row: int,
-    casualty: CasualtyState,
-    now: float,
-    end: float,
-    place: int,
-    wanted: int,
-    own: int,
-    effect: int,
-    uniform: float,
-    seen_at: float,
-    model: Model,
-) -> int:
-    """Log what the casualty needs, has not had and can be given at a place, one after another; return how many.
-
-    Parameters
-    ----------
-    now, end
-        When care begins and ends, ms. If `end` is not after `now`, the care lasts as long as the treatments take.
-    place
-        `CarePlace`.
-    wanted
-        Mask of what is needed besides what the wounds call for.
-    own
-        The `Treatment` that acts on the lethal mechanism, with `effect`; NONE.
-    uniform
-        The pace of the treatments, on (0, 1).
-    seen_at
-        The time in ms for which the needs in this care were found; NOT_SEEN where they do not depend on the signs.
-
-    Notes
-    -----
-    Before the first facility `own` begins at `now`, when it acts on the clock: somebody sees to it at once, beside the
-    rest, and sets the access that it needs.
+    `found`: the signs at that time are those that were found last.
     """
-    rules = model.treatments.rules
-    record = output.patients[row]
-    injured = record.kind == CasualtyKind.WOUNDED
-    own_bit = int(rules.bit[own]) if own != NONE else 0
-    given = given_so_far(output, casualty, rules)
-    needs = _with_access(record, int(wanted | own_bit), given, place, uniform, model)
-    needs = int(needs & rules.here[place])
-    needs = int(_without_needless(needs, given, rules) | (needs & own_bit))
-    reduces = bool(needs & rules.bit[_CLOSED_REDUCTION] and not given & rules.bit[_CLOSED_REDUCTION])
-    found = bool(seen_at == now and not output.physiology.stays_awake)
-    needs = _without_uncalled(output, record, casualty, now, needs, given, found, model)
-    if reduces:
-        needs |= int(rules.bit[_SPLINT] & rules.here[place])
-        if not _seems_unconscious(output, record, casualty, now, found, model):
-            needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
-    first = int(output.rows[TREATMENT_COUNT])
-    at = now
-    at_once = 0
-    target = 0
-    if own_bit and injured:
-        target = int(casualty.killer)
-        if target == NONE:
-            target = wound_for(output, casualty, own, rules)
-    if own_bit & needs and place <= CarePlace.ON_THE_WAY:
-        at_once = own_bit
-        preparing = 0.0
-        if own_bit & rules.needs_access and needs & rules.access:
-            access = rules.access & needs
-            at_once |= access
-            given |= access
-            while access:
-                kind = int(rules.kind[first_rank(access)])
-                access &= access - 1
-                preparing = minutes_of(kind, uniform, rules)
-                log_treatment(output, row, casualty.facility, kind, now, preparing, _SUPPORTIVE, NONE)
-        each = bool(rules.each_wound & own_bit) and injured
-        lasts = preparing + minutes_of(own, uniform, rules)
-        named = _named(output, casualty, own, target, rules) if each else NONE
-        log_treatment(output, row, casualty.facility, own, now, lasts, effect, named)
-        given |= own_bit
-        if own == Treatment.TOURNIQUET:  # the rest follows it
-            at = now + lasts * MINUTE
-        if not each:
-            needs = int(needs & ~own_bit)
-        needs = int(needs & ~(at_once & ~own_bit))
-    while needs:
-        rank = first_rank(needs)
-        bit = 1 << rank
-        needs &= needs - 1
-        kind = int(rules.kind[rank])
-        if at > record.onset + rules.latest[kind]:
-            continue
-        lasts = minutes_of(kind, uniform, rules)
-        beside = bool(rules.until_end & bit) and end > now
-        if beside:
-            lasts = max(0.0, (end - min(at, end)) / MINUTE)
-        of_wounds = bool(rules.each_wound & bit) and injured
-        left = int(model.treatments.limits.most_wounds)
-        for number in range(casualty.wounds if of_wounds else 1):
-            wound = number if of_wounds else NONE
-            acts = bool(bit == own_bit and (number == target or not of_wounds))
-            if acts and at_once:
-                continue
-            if of_wounds and not acts:
-                condition = output.wounds[casualty.wound + number].condition
-                if not rules.needs[condition] & bit:
-                    continue
-            if of_wounds:
-                wound = _named(output, casualty, kind, number, rules)
-            if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
-                break
-            before_reduction = reduces and kind == _ANALGESIA
-            if not before_reduction and not _is_due(output, casualty, rank, wound, at, given, rules):
-                continue
-            log_treatment(
-                output,
-                row,
-                casualty.facility,
-                kind,
-                at,
-                lasts,
-                effect if acts else _SUPPORTIVE,
-                wound,
-            )
-            if bit == rules.bit[Treatment.BLOOD_TRANSFUSION]:
-                output.treatments[output.rows[TREATMENT_COUNT] - 1].units = casualty.blood_given
-            given |= bit
-            left -= 1
-            if not beside:
-                at += lasts * MINUTE
-    if at > end > now:
-        _fit(output, first, now, at, end, rules)
-    return int(output.rows[TREATMENT_COUNT]) - first
+    if not found:
+        find_signs(record, casualty, output.physiology, at, model)
+    signs = output.physiology.signs
+    return bool(signs.spo2 < model.treatments.limits.agent_spo2 or signs.gcs < _AWAKE)

@@ -2,13 +2,29 @@
 
 import math
 
+from engine.clinical.blood import split_units
 from engine.clinical.log import log_treatment
-from engine.clinical.needs import bleeds_to_death, last_start, minutes_of
+from engine.clinical.needs import (
+    bleeds_to_death,
+    is_splinted,
+    last_start,
+    minutes_of,
+    needs_of_injuries,
+    operation_of,
+)
+from engine.clinical.physiology import (
+    is_operated_on_again,
+    keeps_tube,
+    needs_tube,
+    stays_on_ventilator,
+    travels_with_tube,
+)
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
-from engine.codes import NONE, ConditionFlag, Effect, Region, Treatment
+from engine.codes import NONE, CasualtyKind, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
+    HOUR,
     MINUTE,
     OPERATIONS_OF_CONDITION,
     QUIET,
@@ -20,20 +36,26 @@ from engine.tables import (
     PatientRow,
 )
 
+_HOUR = 60.0
+"""Minutes."""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
+_SMALL_AIS = 2
+"""Highest AIS of a wound that is soon cleaned."""
 
 _AMPUTATION = int(Treatment.AMPUTATION)
+_ANTIBIOTICS = int(Treatment.ANTIBIOTICS)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
+_BURN_EXCISION = int(Treatment.BURN_EXCISION)
 _DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
 _FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _LIGATION = int(Treatment.LIGATION)
-_MAXILLOFACIAL_SURGERY = int(Treatment.MAXILLOFACIAL_SURGERY)
+_TOURNIQUET = int(Treatment.TOURNIQUET)
 _SURGICAL_AIRWAY = int(Treatment.SURGICAL_AIRWAY)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
@@ -41,18 +63,6 @@ _VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
 _VENTILATION = int(Treatment.VENTILATION)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
-
-
-@compiled
-def calls_for_craniotomy(output: Output, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a wound calls for a craniotomy."""
-    rules = model.treatments.rules
-    for number in range(casualty.wounds):
-        condition = output.wounds[casualty.wound + number].condition
-        for place in range(OPERATIONS_OF_CONDITION):
-            if rules.operations[condition, place] == Treatment.CRANIOTOMY:
-                return True
-    return False
 
 
 @compiled
@@ -67,49 +77,117 @@ def operation_here(kind: int, role: int, rules: CareRules) -> int:
 
 
 @compiled
-def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
-    """Intubate at the beginning of a session unless the airway is secured; return when it is, ms."""
-    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
+def _has_airway(output: Output, casualty: CasualtyState, now: float) -> bool:
+    """Return whether the airway is secured: by a tube that is still in, or by surgery."""
+    for kind in (_SURGICAL_AIRWAY, _TRACHEOSTOMY):
         if last_start(output, casualty, kind, NONE) >= 0:
-            return now
+            return True
+    return bool(last_start(output, casualty, _INTUBATION, NONE) >= 0 and now < output.physiology.tube_until)
+
+
+@compiled
+def log_airway(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> float:
+    """Intubate at the beginning of a session unless the airway is secured; return when it is, ms.
+
+    Whose tube was taken out after an earlier operation is intubated again.
+    """
+    if _has_airway(output, casualty, now):
+        return now
     lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
     log_treatment(output, row, casualty.facility, _INTUBATION, now, lasts, Effect.SUPPORTIVE, NONE)
     return now + lasts * MINUTE
 
 
 @compiled
-def log_ventilation(
+def ventilate(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log that a casualty stays on the ventilator in intensive care after an operation in a cavity.
+    """Put a casualty on the ventilator in intensive care that lasts `minutes`, if that is called for, and log it.
 
-    So do those with a high worst AIS, who have had blood or whom something would have killed.
+    It lasts as long as intensive care in those who stay on it. Others wake up after an operation here, and their tube
+    is taken out. Where records are written, signs may call for it as well. Its complications come only to those whom
+    injuries, operations or illness keep on it, as these alone are known in every run. After the
+    definitive operation the tube is out hours before they leave intensive care, but for a severe injury of the head.
     """
-    rules = model.treatments.rules
     record = output.patients[row]
-    if output.rows[QUIET] or not (casualty.cavity and casualty.operated_here):
-        return
-    ill = record.lethal != NONE or casualty.blood_units > 0
-    if not ill and record.worst_ais < model.treatments.limits.ventilated_ais:
-        return
-    if rules.off & rules.bit[_VENTILATION] or (
-        output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+    wounded = record.kind == CasualtyKind.WOUNDED
+    if wounded and keeps_tube(record, casualty, now, model):
+        casualty.ventilated = 1
+    if not wounded and casualty.calls_for_ventilator:
+        casualty.ventilated = 1
+    rules = model.treatments.rules
+    if (
+        output.rows[QUIET]
+        or rules.off & rules.bit[_VENTILATION]
+        or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
     ):
         return
-    for kind in (_INTUBATION, _SURGICAL_AIRWAY, _TRACHEOSTOMY):
-        if last_start(output, casualty, kind, NONE) >= 0:
-            log_treatment(output, row, casualty.facility, _VENTILATION, now, minutes, Effect.SUPPORTIVE, NONE)
-            return
+    lasts = 0.0
+    if wounded and casualty.operated_here and _has_airway(output, casualty, now):
+        lasts = min(minutes, model.vital_signs.tube.recovery_minutes[1])
+    if casualty.ventilated or (wounded and stays_on_ventilator(output, record, casualty, now, model)):
+        lasts = minutes
+        tube = model.vital_signs.tube
+        found = False
+        if (
+            wounded
+            and not is_operated_on_again(casualty)
+            and not needs_tube(output, record, casualty, now, found, model)
+        ):
+            lasts = min(minutes, tube.finished_hours * HOUR / MINUTE)
+        if not travels_with_tube(casualty, model):
+            least = min(minutes, tube.settled_hours * HOUR / MINUTE)
+            lasts = min(lasts, max(least, minutes - tube.awake_hours * HOUR / MINUTE))
+    if lasts > 0.0:
+        begin = log_airway(output, row, casualty, now, model)
+        left = lasts - (begin - now) / MINUTE
+        log_treatment(output, row, casualty.facility, _VENTILATION, begin, left, Effect.SUPPORTIVE, NONE)
+
+
+@compiled
+def log_antibiotics(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Log the doses of antibiotics that are due in intensive care after an operation, from `now` to `until`, ms.
+
+    A dose is due when the last is `repeat_minutes` old, in the first days after the injury.
+    """
+    if output.rows[QUIET] or not casualty.operated_here:
+        return
+    record = output.patients[row]
+    rules = model.treatments.rules
+    kind = _ANTIBIOTICS
+    if record.kind != CasualtyKind.WOUNDED or not (
+        needs_of_injuries(output, record, casualty, model) & rules.bit[kind] & ~rules.off
+    ):
+        return
+    lasts = minutes_of(kind, _TYPICAL_PACE, rules)
+    stop = min(until - lasts * MINUTE, record.onset + model.treatments.limits.antibiotic_hours * HOUR)
+    last = last_start(output, casualty, kind, NONE)
+    at = now if last < 0 else max(now, last + rules.repeat[kind])
+    while at <= stop and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS:
+        log_treatment(output, row, casualty.facility, kind, at, lasts, Effect.SUPPORTIVE, NONE)
+        at += rules.repeat[kind]
 
 
 @compiled
 def _called_for_here(
-    output: Output, casualty: CasualtyState, number: int, place: int, role: int, model: Model
+    output: Output,
+    record: PatientRow,
+    casualty: CasualtyState,
+    number: int,
+    place: int,
+    role: int,
+    model: Model,
 ) -> int:
     """Return the operation that wound `number` calls for in `place` and that this role does, or short of it; NONE."""
     rules = model.treatments.rules
     condition = output.wounds[casualty.wound + number].condition
-    return operation_here(int(rules.operations[condition, place]), role, rules)
+    kind = operation_of(record, casualty, condition, place, model)
+    here = operation_here(kind, role, rules)
+    if here != kind and is_splinted(record, casualty, kind, condition, rules):
+        return NONE
+    return here
 
 
 @compiled
@@ -126,7 +204,7 @@ def _main_operation(
         return NONE
     debrided = False
     for place in range(OPERATIONS_OF_CONDITION):
-        kind = _called_for_here(output, casualty, wound, place, role, model)
+        kind = _called_for_here(output, record, casualty, wound, place, role, model)
         if kind != NONE and kind != _WOUND_DEBRIDEMENT:
             return kind
         debrided = debrided or kind == _WOUND_DEBRIDEMENT
@@ -149,7 +227,7 @@ def _urgency(kind: int, condition: int, rules: CareRules) -> int:
     Head, neck, chest and belly come first; then vessels and stumps of limbs; then the worst open fracture; then eyes,
     the face and the rest; then the other open fractures; dead tissue last.
     """
-    if rules.needs_airway[kind] and kind != _MAXILLOFACIAL_SURGERY:
+    if rules.operation_bit[kind] & rules.in_cavity:
         return _LIFE
     if kind in (_AMPUTATION, _FASCIOTOMY, _LIGATION, _VASCULAR_REPAIR, _VASCULAR_SHUNT):
         return _LIMB
@@ -172,23 +250,34 @@ def _log_once(
 
 @compiled
 def _log_called_for(
-    output: Output, row: int, casualty: CasualtyState, now: float, role: int, done: int, model: Model
-) -> None:
-    """Log at `now` the operations that the wounds call for, that can be done here and have not been.
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    role: int,
+    done: int,
+    first: int,
+    last: int,
+    model: Model,
+) -> int:
+    """Log at `now` the operations that the wounds call for, that can be done here and have not been; return how many.
+
+    Those of the rounds from `first` to before `last`, on top of the `done` operations of the session so far.
 
     The main operations come by urgency. What belongs to one that saves life or limb, such as a bowel resection or the
-    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session,
-    of which `done` operations are logged, ends before the least urgent ones where they are too many.
+    fixation of an open fracture, follows it at once, debridement aside; the other further ones come last. A session
+    ends before the least urgent ones where they are too many.
     """
     rules = model.treatments.rules
-    for turn in range(_ROUNDS):
+    record = output.patients[row]
+    for turn in range(first, last):
         place = max(0, turn - _FURTHER + 1)
         most = int(model.treatments.limits.most_operations)
         if turn < _BONES:
             most = int(model.treatments.limits.most_urgent_operations)
-        together = turn in (_LIFE, _LIMB, _BONES)
+        together = turn in (_LIFE, _LIMB, _WORST_BONE, _BONES)
         for number in range(casualty.wounds):
-            kind = _called_for_here(output, casualty, number, place, role, model)
+            kind = _called_for_here(output, record, casualty, number, place, role, model)
             if kind == NONE:
                 continue
             condition = int(output.wounds[casualty.wound + number].condition)
@@ -199,11 +288,14 @@ def _log_called_for(
             for also in range(place, OPERATIONS_OF_CONDITION if together else place + 1):
                 if done >= most or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                     break
-                kind = _called_for_here(output, casualty, number, also, role, model)
+                kind = _called_for_here(output, record, casualty, number, also, role, model)
+                if kind == _BURN_EXCISION and now < record.onset + model.care.excision[0] * MINUTE:
+                    continue  # it is cleaned and dressed, and excised later
                 if kind != NONE and (also == place or kind != _WOUND_DEBRIDEMENT):
                     done += _log_once(output, row, casualty, now, kind, number, rules)
             if turn == _WORST_BONE:
                 break
+    return done
 
 
 @compiled
@@ -227,54 +319,97 @@ def _wound_of(output: Output, casualty: CasualtyState, kind: int, otherwise: int
 
 
 @compiled
-def _surgical_wound(output: Output, casualty: CasualtyState, rules: CareRules) -> int:
+def _surgical_wound(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> int:
     """Return the number of the wound that a surgeon works on: the first operated on so far, or that calls for it.
 
     Else it is the worst open wound, and where none is open the worst.
     """
+    rules = model.treatments.rules
     for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
         if treatment.wound == NONE:
             continue
         condition = output.wounds[casualty.wound + treatment.wound].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            if rules.operations[condition, place] == treatment.kind:
+            if operation_of(record, casualty, condition, place, model) == treatment.kind:
                 return int(treatment.wound)
     for number in range(casualty.wounds):
-        if rules.operations[output.wounds[casualty.wound + number].condition, 0] != NONE:
+        if (
+            operation_of(record, casualty, int(output.wounds[casualty.wound + number].condition), 0, model)
+            != NONE
+        ):
             return int(number)
     opened = _open_wound(output, casualty, rules)
     return opened if opened != NONE else 0
 
 
 @compiled
-def _share_time(output: Output, first: int, begin: float, end: float, model: Model) -> None:
-    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another."""
+def _share_time(
+    output: Output, casualty: CasualtyState, first: int, begin: float, end: float, model: Model
+) -> None:
+    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another.
+
+    The cleaning of a wound of AIS 2 or less takes at most as long as the catalogue says. What is left then goes to the
+    others; where there are none, to anaesthesia and positioning before, and to dressings and waking after.
+    """
     rules = model.treatments.rules
-    total = 0.0
+    total, fixed = 0.0, 0.0
     last = int(output.rows[TREATMENT_COUNT])
     for k in range(first, last):
-        total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules)
+        if _is_small(output, casualty, k):
+            fixed += rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
+        else:
+            total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules) * MINUTE
+    pace = min(1.0, (end - begin) / (total + fixed))
+    free = end - begin - pace * fixed
     at = begin
+    if total == 0.0:
+        at += 0.5 * free
     for k in range(first, last):
         treatment = output.treatments[k]
         treatment.start = int(at)
-        at += (end - begin) * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) / total
-        treatment.end = int(end) if k == last - 1 else int(at)
+        if _is_small(output, casualty, k):
+            at += pace * rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
+        else:
+            at += free * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) * MINUTE / total
+        treatment.end = int(end) if total > 0.0 and k == last - 1 else int(at)
 
 
 @compiled
-def _needs_airway(output: Output, casualty: CasualtyState, main: int, role: int, rules: CareRules) -> bool:
+def _is_small(output: Output, casualty: CasualtyState, k: int) -> bool:
+    """Return whether row `k` of the treatments is the cleaning of a wound of AIS 2 or less."""
+    treatment = output.treatments[k]
+    if treatment.kind != _WOUND_DEBRIDEMENT or treatment.wound == NONE:
+        return False
+    return bool(output.wounds[casualty.wound + treatment.wound].ais <= _SMALL_AIS)
+
+
+@compiled
+def _needs_airway(
+    output: Output, record: PatientRow, casualty: CasualtyState, main: int, role: int, model: Model
+) -> bool:
     """Return whether the main operation, or one that a wound calls for, is done on an intubated patient."""
+    rules = model.treatments.rules
     if main != NONE and rules.needs_airway[main]:
         return True
     for number in range(casualty.wounds):
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_here(int(rules.operations[condition, place]), role, rules)
+            kind = operation_here(operation_of(record, casualty, condition, place, model), role, rules)
             if kind != NONE and rules.needs_airway[kind]:
                 return True
     return False
+
+
+@compiled
+def _waits_for_others(
+    output: Output, casualty: CasualtyState, kind: int, number: int, rules: CareRules
+) -> bool:
+    """Return whether an operation on what would kill comes after head, neck, chest and belly: under a tourniquet."""
+    condition = int(output.wounds[casualty.wound + number].condition)
+    return bool(
+        _urgency(kind, condition, rules) != _LIFE and last_start(output, casualty, _TOURNIQUET, NONE) >= 0
+    )
 
 
 @compiled
@@ -298,7 +433,6 @@ def log_session(
     otherwise, wound
         The operation where the wounds call for none that is still to be done, and the number of its wound.
     """
-    rules = model.treatments.rules
     record = output.patients[row]
     role = int(model.network.role[casualty.facility])
     done = 0
@@ -308,16 +442,21 @@ def log_session(
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
-    if main != NONE or _needs_airway(output, casualty, main, role, rules):
+    under_anaesthesia = _needs_airway(output, record, casualty, main, role, model)
+    if main != NONE or under_anaesthesia or keeps_tube(record, casualty, now, model):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])
+    turn = 0
     if main != NONE:
+        if _waits_for_others(output, casualty, main, main_wound, model.treatments.rules):
+            turn = _LIMB
+            done = _log_called_for(output, row, casualty, now, role, done, 0, turn, model)
         log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
-        done = 1
-    _log_called_for(output, row, casualty, now, role, done, model)
+        done += 1
+    _log_called_for(output, row, casualty, now, role, done, turn, _ROUNDS, model)
     if output.rows[TREATMENT_COUNT] == first:
         log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
-    _share_time(output, first, begin, now + minutes * MINUTE, model)
+    _share_time(output, casualty, first, begin, now + minutes * MINUTE, model)
 
 
 @compiled
@@ -346,11 +485,12 @@ def start_surgery(
         if uniform < chance:
             effect = _EFFECTIVE
     if not output.rows[QUIET]:
+        split_units(output, row, casualty, now, math.inf)
         otherwise = _WOUND_DEBRIDEMENT
         wound = _open_wound(output, casualty, model.treatments.rules)
         if wound == NONE:
             otherwise = _DEFINITIVE_SURGERY
-            wound = _surgical_wound(output, casualty, model.treatments.rules)
+            wound = _surgical_wound(output, record, casualty, model)
         log_session(output, row, casualty, now, minutes, effect, otherwise, wound, model)
     if effect == Effect.EFFECTIVE:
         stop_clock(casualty, now)
@@ -369,9 +509,9 @@ def log_definitive_surgery(
     """
     if output.rows[QUIET]:
         return
-    rules = model.treatments.rules
+    record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, casualty, rules)
+    wound = _surgical_wound(output, record, casualty, model)
     worst = output.wounds[casualty.wound]
     limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
     if limb and model.injuries.flags[worst.condition] & ConditionFlag.FRACTURE:
@@ -394,8 +534,9 @@ def log_further_operation(
     """
     if output.rows[QUIET]:
         return
+    record = output.patients[row]
     kind = _DEFINITIVE_SURGERY
-    wound = _surgical_wound(output, casualty, model.treatments.rules)
+    wound = _surgical_wound(output, record, casualty, model)
     opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
         kind = _LAPAROTOMY

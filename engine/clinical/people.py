@@ -86,4 +86,5 @@ def draw_person(
     a, b, _, _ = words(key, cell, index, BODY)
     record.blood_group = pick_cumulated(tables.blood[nation], 0, BLOOD_GROUPS, to_uniform(a))
     weight = tables.weight[sex, 0] + tables.weight[sex, 1] * numeric.normal_quantile(to_uniform(b))
-    record.weight = int(min(tables.weight_limits[1], max(tables.weight_limits[0], weight)) + 0.5)
+    limits = tables.weight_limits[sex]
+    record.weight = int(min(limits[1], max(limits[0], weight)) + 0.5)

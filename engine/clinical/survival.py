@@ -281,9 +281,10 @@ def draw_fate_of_ill(
         uniform = to_uniform(c)
         onset = parameters.agent_onset[record.agent]
         if uniform < onset[0]:
-            delays = len(onset) - 1  # each has the same probability
+            delays = len(onset) - 2  # each has the same probability
             hours = onset[1 + int(uniform / onset[0] * delays)]
             record.onset = record.time + int(hours * HOUR)
+            life *= onset[delays + 1]
     elif parameters.clock[0] and kills:
         life = _lognormal(parameters.dnbi_life[0], parameters.dnbi_life[1], to_uniform(b)) * MINUTE
         record.lethal = (

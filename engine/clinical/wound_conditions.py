@@ -53,14 +53,22 @@ def sort_wounds(output: Output, first: int, count: int) -> None:
 def _contradicts(
     record: PatientRow, output: Output, first: int, count: int, condition: int, tables: InjuryTables
 ) -> bool:
-    """Whether a condition cannot join those of `count` wounds: it excludes one of them, or is of the other sex."""
+    """Whether a condition cannot join those of `count` wounds.
+
+    It excludes one of them, is of the other sex, or burns more than the worst AIS of the burns stands for.
+    """
     if tables.sex[condition] and tables.sex[condition] != record.sex + 1:
         return True
+    area = tables.burn_area[condition]
+    worst = 0
     for number in range(first, first + count):
         other = output.wounds[number].condition
         if (tables.conflicts[condition, other >> 3] >> (other & 7)) & 1:
             return True
-    return False
+        if tables.burn_area[other] > 0.0:
+            area += tables.burn_area[other]
+            worst = max(worst, int(output.wounds[number].ais))
+    return bool(worst > 0 and tables.burn_area[condition] > 0.0 and area >= tables.burn_most[worst])
 
 
 @compiled

@@ -13,7 +13,8 @@ class Event(Code):
     """Kind of event in the event log.
 
     The column `detail` holds the category of TRIAGED, the precedence of EVACUATION_REQUESTED, the resource of WAITING
-    and REFUSED (index of AWAITED), and what COMPLICATION is, else 0.
+    and REFUSED (index of AWAITED), what COMPLICATION is, and 1 + the kind of transport of DEPARTED where vehicles are
+    limited and the link names it, else 0.
     """
 
     INJURED = 0
@@ -66,6 +67,8 @@ class Event(Code):
     """The remains reached the end of their way: the next facility, or a collection point."""
     COMPLICATION = 35
     """A complication is found; `detail` is LIMBS * its `Complication` + the limb."""
+    QUARTERS = 36
+    """Goes back to his unit with limited duty, as an outpatient of the facility, and lies in none of its beds."""
 
 
 class Treatment(Code):
@@ -156,6 +159,15 @@ class Treatment(Code):
     BRONCHODILATOR = 82
     THROMBOPROPHYLAXIS = 83
     BAG_MASK_VENTILATION = 84
+    WOUND_CLOSURE = 85
+    FOREIGN_BODY_REMOVAL = 86
+    IMAGING = 87
+    CAST = 88
+    BRACE = 89
+    PERSONAL_DECONTAMINATION = 90
+    ATROPINE = 91
+    TOURNIQUET_CONVERSION = 92
+    URINARY_CATHETER = 93
 
 
 class Complication(Code):
@@ -213,7 +225,7 @@ class Risk(Code):
     OPERATED = 13
     INTENSIVE_CARE = 14
     VENTILATED = 15
-    """In intensive care after an operation on an intubated patient, or with a severe head injury or burn."""
+    """Has been on the ventilator in intensive care."""
     SHOCK = 16
     """Bled for so long before the first facility that it shows."""
     TRANSFUSED = 17

@@ -32,9 +32,13 @@ TRIAGE_AND_TREATMENT = 1
 
 Plus LEG_BLOCKS * leg."""
 OPERATION = 2
-"""Words 0: operating time; 1: success. Plus LEG_BLOCKS * leg."""
+"""Words 0: operating time; 1: success; 2: when the definitive operation is due; 3: when a burn is excised.
+
+Plus LEG_BLOCKS * leg.
+"""
 INTENSIVE_CARE = 3
-"""Words 0: stay in intensive care; 1: pace of the treatments in a bay. Plus LEG_BLOCKS * leg."""
+"""Words 0: stay in intensive care; 1: pace of the treatments in a bay; 2: how long the journey to Role 4 takes to
+arrange. Plus LEG_BLOCKS * leg."""
 LEG_BLOCKS = 4
 VITAL_SIGNS = 4096
 """Of the person and the injury, three blocks. Plus VITAL_SIGNS_BLOCKS times the number of the reading, from 1 on: the

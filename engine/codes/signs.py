@@ -26,6 +26,8 @@ class Tube(Code):
     """Asleep and ventilated while it lasts."""
     STAYS = 2
     """Intubated until the tube is removed."""
+    VENTILATOR = 3
+    """Asleep and ventilated through a tube while it lasts."""
 
 
 class SignPattern(Code):
@@ -56,6 +58,16 @@ class SignPattern(Code):
     """A nerve agent, whose signs have a table of their own."""
     CORD = 19
     """Spinal cord of neck and chest."""
+    ACHE = 20
+    """A complaint that hurts and does nothing else, such as a tendon, a headache or a sore back."""
+    SPRAIN = 21
+    """A sprain, strain or bruise."""
+    FACE = 22
+    """A sore eye, ear, sinus or tooth."""
+    THROAT = 23
+    """A sore throat with fever."""
+    PRESSURE = 24
+    """A high blood pressure."""
 
 
 SIGN_PATTERNS = SignPattern.labels()

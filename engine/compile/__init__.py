@@ -1,5 +1,6 @@
 """Compile a resolved scenario to the arrays that the kernel reads."""
 
+from engine.compile.complications import busy_minutes
 from engine.compile.listed import has_mean_iss
 from engine.compile.listed_deaths import ListedDeaths
 from engine.compile.model import (
@@ -25,6 +26,7 @@ __all__ = [
     "TypeReport",
     "battle_triage_report",
     "begin_replication",
+    "busy_minutes",
     "compile_network",
     "compile_scenario",
     "compile_tables",

@@ -112,5 +112,8 @@ def agent_life(scenario: Any) -> list[list[list[float]]]:
 
 
 def agent_onset() -> list[list[float]]:
-    """Return by agent the share with delayed symptoms, and the four delays in hours."""
-    return [[kind.delayed_share, *kind.delay_hours] for kind in catalogue.agent_kinds().values()]
+    """Return by agent the share with delayed symptoms, the four delays in hours, and the factor on their life."""
+    return [
+        [kind.delayed_share, *kind.delay_hours, kind.delayed_life]
+        for kind in catalogue.agent_kinds().values()
+    ]

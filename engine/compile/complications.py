@@ -30,13 +30,6 @@ _PELVIS_AND_SPINE = ("S12", "S22.0", "S32")
 _LEG_AMPUTATIONS = ("S78", "S88")
 _ARMS = ("S4", "S5", "S6", "T22", "T23")
 _LEGS = ("S7", "S8", "S9", "T24", "T25")
-_LARGE_BURN = 20.0
-_BURN_ON_VENTILATOR = 30.0
-"""Per cent of the body surface. Whoever is burned on more is intubated before the airway swells."""
-
-_LEAST_MINUTES = 20.0
-"""What the treatments of a complication take at least."""
-
 _NINE_TENTHS = 1.2815515655446004
 """Standard normal quantile of .9."""
 
@@ -58,7 +51,7 @@ def _tables(factors: tuple[float, ...]) -> Table:
     Raises
     ------
     ValueError
-        If there are more rows of risks than the table has room for.
+        If there are more rows of risks, or treatments of a complication, than the table has room for.
     """
     rows = [
         (COMPLICATIONS.index(row.complication), _mask(row.risks), _mask(row.without), row.probability)
@@ -69,6 +62,7 @@ def _tables(factors: tuple[float, ...]) -> Table:
     rows.sort(key=lambda row: row[0])
     kinds = catalogue.complication_kinds()
     conditions = catalogue.conditions()
+    thresholds = catalogue.thresholds()
     named = [0] * len(kinds)
     for kind, risks, _, _ in rows:
         named[kind] |= risks
@@ -90,7 +84,7 @@ def _tables(factors: tuple[float, ...]) -> Table:
         stay=[kind.stay_days * DAY for kind in kinds],
         leaves=[kind.leaves_theatre for kind in kinds],
         treatments=[_treatments(kind) for kind in kinds],
-        busy=[_busy_minutes(kind) * MINUTE for kind in kinds],
+        busy=[minutes * MINUTE for minutes in busy_minutes()],
         kills=[kind.kills * (factors[number] > 0.0) for number, kind in enumerate(kinds)],
         limbs=[[bool(kind.right_arm), bool(kind.right_leg)] for kind in kinds],
         of_condition=[
@@ -98,6 +92,9 @@ def _tables(factors: tuple[float, ...]) -> Table:
             for condition, needs in zip(conditions, catalogue.condition_needs(), strict=True)
         ],
         limb=[_limb(condition) for condition in conditions],
+        massive_units=int(thresholds["massive_transfusion_units"]),
+        tourniquet_time=thresholds["tourniquet_hours"] * HOUR,
+        shock_share=thresholds["shock_life_share"],
     )
 
 
@@ -112,21 +109,28 @@ def _sigma(kind: catalogue.ComplicationKind) -> float:
 
 
 def _treatments(kind: catalogue.ComplicationKind) -> list[int]:
+    if len(kind.needs) > COMPLICATION_TREATMENTS:
+        raise ValueError(f"{kind.complication} calls for {kind.needs}; at most {COMPLICATION_TREATMENTS}")
     given = [TREATMENTS.index(label) for label in kind.needs]
     return given + [NONE] * (COMPLICATION_TREATMENTS - len(given))
 
 
+def busy_minutes() -> list[float]:
+    """Return by complication for how many minutes its treatments keep the patient in the facility."""
+    return [_busy_minutes(kind) for kind in catalogue.complication_kinds()]
+
+
 def _busy_minutes(kind: catalogue.ComplicationKind) -> float:
-    """Return the minutes that the treatments take, one after another; of those that run on `_LEAST_MINUTES`."""
+    """Return the minutes that the treatments take, one after another; of those that run on the least."""
     known = catalogue.treatment_kinds()
     minutes = sum(known[label].minutes_mode for label in kind.needs if not known[label].until_end)
-    return max(minutes, _LEAST_MINUTES)
+    return max(minutes, catalogue.thresholds()["complication_least_minutes"])
 
 
 def _risks_of(condition: catalogue.Condition, needs: catalogue.Needs) -> int:
     """Return the mask of the risks that a wound or an accident brings.
 
-    Some of them count only after an operation or in intensive care: `engine.clinical.complications` sees to it.
+    Some of them count only after an operation: `engine.clinical.complications` sees to it.
     """
     if condition.use not in ("wound", "nbi"):
         return 0
@@ -134,7 +138,6 @@ def _risks_of(condition: catalogue.Condition, needs: catalogue.Needs) -> int:
     limb = code.startswith((*_ARMS, *_LEGS))
     in_the_belly = bool({*needs.operations[:1]} & _IN_THE_BELLY)
     burned = 0.0 if condition.burn_share is None else condition.burn_share[0]
-    kinds = catalogue.treatment_kinds()
     found = {
         "open_wound": condition.opens != "",
         "open_fracture": condition.opens == "fracture" and limb,
@@ -146,13 +149,10 @@ def _risks_of(condition: catalogue.Condition, needs: catalogue.Needs) -> int:
         "bowel_injury": in_the_belly and bool(operations & _BOWEL),
         "laparotomy": in_the_belly,
         "burn": condition.burn or condition.burn_share is not None,
-        "burn_over_20": burned >= _LARGE_BURN,
+        "burn_over_20": burned >= catalogue.thresholds()["large_burn_surface"],
         "chest_injury": condition.chest != "",
         "brain_injury": condition.brain in ("moderate", "severe"),
         "fasciotomy": "fasciotomy" in operations,
-        "ventilated": burned >= _BURN_ON_VENTILATOR
-        or "ventilation" in needs.needs
-        or any(kinds[label].needs_airway for label in operations),
     }
     return _mask(tuple(risk for risk, holds in found.items() if holds))
 

@@ -33,6 +33,10 @@ from engine.scenario import Scenario, incident_types, model_constants, special_e
 from engine.tables import INJURIES, Table
 from scenarios import catalogue, tables
 
+_MOST_BURNT = (0.0, 10.0, 20.0, 30.0, 40.0, 100.0, 100.0)
+"""Per cent of the body surface below which all burns of a patient stay, by the worst AIS of one of them: the AIS
+dictionary codes burns once, by the whole area, with AIS 2 from 10 %, 3 from 20 %, 4 from 30 % and 5 from 40 % on."""
+
 _AIS_KEPT = 64
 """Limits of AIS that are kept for other scenarios with the same shares in a region."""
 
@@ -130,11 +134,20 @@ def condition_fields() -> dict[str, Any]:
         "groups": np.array([care_need(condition) for condition in conditions], np.uint8),
         "side": np.array([side_code(condition) for condition in conditions], np.uint8),
         "sex": np.array([sex_code(condition) for condition in conditions], np.uint8),
+        "burn_area": burn_areas(),
+        "burn_most": floats(_MOST_BURNT),
         "conflicts": conflict_bits(),
         "by_ais": conditions_by_ais(),
         "nature": np.array([nature_of(condition) for condition in conditions], np.uint8),
         "same": _same_codes(),
     }
+
+
+@cache
+def burn_areas() -> Any:
+    """Return by condition the middle of the burned share of the body surface, in per cent; 0 where nothing is burnt."""
+    shares = [condition.burn_share for condition in catalogue.conditions()]
+    return floats(0.0 if share is None else sum(share) / 2.0 for share in shares)
 
 
 def _same_codes() -> Any:

@@ -41,7 +41,7 @@ from engine.scenario import (
     model_constants,
     one_way_minutes,
 )
-from engine.tables import CARE, DAY, MINUTE, NETWORK, TRANSITIONS, Table
+from engine.tables import CARE, DAY, HOUR, MINUTE, NETWORK, TRANSITIONS, Table
 from scenarios import tables
 
 ROLES = ("POI", "Role1", "Role2", "Role3", "Role4")
@@ -216,8 +216,10 @@ def compile_care(scenario: Scenario) -> Table:
         [right[f"{of}{place}"] for place in ("poi", "role1", "role2", "role2", "role2")]
         for of in ("", "minor_")
     )
+    slight = right["slight_poi"]
     if scenario.triage_accuracy is not None:
         accuracy = minor = [scenario.triage_accuracy] * len(ROLES)
+        slight = scenario.triage_accuracy
     visibility = environment(scenario, "visibility", 1.0, lambda one, other: one * other)
     horizon = scenario.horizon_days
     return filled(
@@ -225,9 +227,14 @@ def compile_care(scenario: Scenario) -> Table:
         triage=floats([given["triage"]["minutes"]]),
         triage_accuracy=floats(accuracy),
         triage_accuracy_minor=floats(minor),
+        triage_accuracy_slight=slight,
         over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
         over_triage_two_steps=floats([given["triage"]["two_steps"]]),
         plain_ais=np.array(given["triage"]["plain_ais"], np.int64),
+        unwell_hours=floats([given["unwell"][of] for of in ("chest", "burn", "blood")]),
+        unwell_burn=floats([given["unwell"]["burn_share"]]),
+        unwell_by_grade=floats(given["unwell"]["agent"]),
+        unwell_by_triage=floats([0.0, *given["unwell"]["ill"], 0.0, 0.0]),
         role1=floats(given["minutes"]["role1_care"]),
         care=floats(given["minutes"]["care"]),
         resuscitation=floats(given["minutes"]["resuscitation"]),
@@ -236,6 +243,7 @@ def compile_care(scenario: Scenario) -> Table:
         surgery=floats([interpreted.log(mean) - 0.5 * variance for mean in row] for row in bands),
         surgery_sigma=floats([math.sqrt(variance)]),
         **_reoperations(scenario),
+        excision=floats(given["excision"]["interval"]),
         icu_after_surgery=int(scenario.intensive_care.after_surgery),
         icu_after_resuscitation=int(scenario.intensive_care.after_resuscitation),
         icu_ais=scenario.intensive_care.worst_ais or NO_AIS,
@@ -249,13 +257,32 @@ def compile_care(scenario: Scenario) -> Table:
                 given["blood"]["severity"],
                 given["blood"]["per_niss"],
                 given["blood"]["niss"],
+                interpreted.log(given["blood"]["units_of_shock"]),
+                given["blood"]["shock_sigma"],
             ]
         ),
         most_units=given["blood"]["most"],
         prehospital_units=given["blood"]["prehospital"],
+        unit_minutes=floats([given["blood"]["minutes_of_unit"], given["blood"]["minutes_of_further_unit"]]),
         request_shares=floats([given["request"]["request_share"], given["request"]["departure_share"]]),
         preparation=floats([0.0, *(minutes * MINUTE for minutes in given["preparation"]["minutes"])]),
         awakening=floats([given["preparation"]["after_operation_minutes"] * MINUTE]),
+        recovery=floats(
+            [
+                *(minutes * MINUTE for minutes in given["recovery"]["minutes"]),
+                given["recovery"]["routine_hours"] * HOUR,
+            ]
+        ),
+        arrangement=floats(
+            [[0.0, 0.0]]
+            + [
+                [least * HOUR, most * HOUR]
+                for least, most in zip(
+                    given["strategic"]["least_hours"], given["strategic"]["most_hours"], strict=True
+                )
+            ]
+        ),
+        quarters_ais=given["quarters"]["worst_ais"],
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),

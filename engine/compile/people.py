@@ -44,7 +44,7 @@ def compile_people(scenario: Scenario) -> Table:
             cumulated([group.weight for group in catalogue.blood_groups(nation.code)]) for nation in nations
         ),
         weight=floats([body["weight_kg"]["female"], body["weight_kg"]["male"]]),
-        weight_limits=floats(body["weight_limits_kg"]),
+        weight_limits=floats([body["weight_limits_kg"]["female"], body["weight_limits_kg"]["male"]]),
         start=ints([start_seconds(scenario) * 1000]),
         age_span=floats([body["age_span_years"]]),
     )

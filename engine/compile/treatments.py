@@ -37,6 +37,13 @@ ACCESS = ("iv_access", "intraosseous_access")
 ON_SKIN = ("pressure_dressing", "haemostatic_dressing", "burn_dressing")
 """Treatments that lie on the skin: over the hole of a lesion in a cavity, and not on what is hurt in it."""
 
+ON_ARRIVAL = ("vascular_repair", "eye_repair", "spinal_surgery")
+"""Operations of Role 3 that are done on arrival, also within a day of damage control surgery."""
+
+_DRAINED = ("S25.51", "S27.33")
+"""Codes of torn intercostal vessels and lungs. Of penetrating wounds of the chest 85 to 90 % need only a drain;
+thoracotomy is for massive or ongoing bleeding (Joint Trauma System guideline on wounds of the chest).
+"""
 _LIMBS = {"upper_limb", "lower_limb"}
 _NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
 """Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
@@ -75,6 +82,8 @@ def care_rules(off: frozenset[str]) -> Table:
     )
     if len(ranked) > CARE_RANKS:
         raise ValueError(f"treatments.csv: {len(ranked)} treatments with a priority; at most {CARE_RANKS}")
+    operations = [kind.label for kind in kinds.values() if kind.theatre]
+    operation_bits: dict[str, int] = {label: 1 << number for number, label in enumerate(operations)}
     bits: dict[str, int] = {kind.label: 1 << rank for rank, kind in enumerate(ranked)}
     here = {
         place: sum(
@@ -108,12 +117,27 @@ def care_rules(off: frozenset[str]) -> Table:
         on_skin=sum(bits[label] for label in ON_SKIN),
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
+        open_skull=[
+            "head" in condition.regions and condition.fracture and bool(condition.opens)
+            for condition in catalogue.conditions()
+        ],
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
+        drained=[condition.code.startswith(_DRAINED) for condition in catalogue.conditions()],
+        both_sides=[
+            condition.side == "both" and "thorax" in condition.regions for condition in catalogue.conditions()
+        ],
+        holds_airway=[
+            condition.airway != "" and "intubation" in wanted.needs
+            for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
+        ],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
         separate=[kinds[label].each_wound for label in TREATMENTS],
         needs_airway=[kinds[label].needs_airway for label in TREATMENTS],
+        operation_bit=[operation_bits.get(label, 0) for label in TREATMENTS],
+        in_cavity=sum(operation_bits[label] for label in operations if kinds[label].cavity),
+        on_arrival=[label in ON_ARRIVAL for label in TREATMENTS],
         short_of=[_code(kinds[label].short_of) for label in TREATMENTS],
         **_against_mechanisms(),
     )
@@ -127,7 +151,12 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
 
 
 def _is_inside(condition: catalogue.Condition) -> bool:
-    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM."""
+    """Whether a condition is a lesion inside a cavity that the wound opens, and not the hole: Sx1 in ICD-10-CM.
+
+    So is a torn vessel of the chest: the gauze lies in the hole above it.
+    """
+    if condition.vessel and "thorax" in condition.regions:
+        return True
     return condition.opens in _CAVITIES and condition.code[2] != "1" and not condition.fracture
 
 
@@ -138,12 +167,13 @@ def killing_masks() -> NDArray[np.uint8]:
 
 
 def _kills_by(condition: catalogue.Condition) -> int:
-    """Return by bit of `LethalMechanism` what a wound of AIS 2 or more can kill by (docs/model.md section 2.5.2)."""
-    if condition.use != "wound" or condition.ais_high < 2:
+    """Return by bit of `LethalMechanism` what a wound can kill by (docs/model.md section 2.5.2)."""
+    thresholds = catalogue.thresholds()
+    if condition.use != "wound" or condition.ais_high < thresholds["lethal_ais"]:
         return 0
     regions, needs = set(condition.regions), set(catalogue.needs_of(condition).needs)
     limb, chest, neck = bool(regions & _LIMBS), "thorax" in regions, "neck" in regions
-    severe = condition.ais_high >= 3
+    severe = condition.ais_high >= thresholds["lethal_external_ais"]
     pelvis = "abdomen" in regions and (condition.fracture or "iliac" in condition.display)
     bleeding = condition.bleeding
     able = {
@@ -174,7 +204,8 @@ def _kills_by(condition: catalogue.Condition) -> int:
 
 def _bares_bone(condition: catalogue.Condition) -> bool:
     """Whether a wound is an open fracture, or a stump, of a limb, which is washed out within hours."""
-    return condition.opens == "fracture" and condition.ais_high >= 2 and bool(_LIMBS & set(condition.regions))
+    severe = condition.ais_high >= catalogue.thresholds()["bare_bone_ais"]
+    return condition.opens == "fracture" and severe and bool(_LIMBS & set(condition.regions))
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:
@@ -200,7 +231,7 @@ def _code(label: str | None) -> int:
 
 
 def _against_mechanisms() -> dict[str, Any]:
-    """Return what acts on each lethal mechanism by region of the worst wound."""
+    """Return what acts on each lethal mechanism, by region of the wound that would kill."""
     found = {
         name: np.full((len(LETHAL_MECHANISMS), len(REGIONS)), NONE, np.uint8)
         for name in ("first_aid", "resuscitation", "operation")

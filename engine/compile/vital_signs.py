@@ -13,7 +13,8 @@ from engine.scenario import Scenario, model_constants
 from engine.tables import CONDITION_ROWS, PATTERNS, VITAL_SIGN_PARAMETERS, Table
 from scenarios import catalogue, tables
 
-_BY_TRIAGE, _HOURS = ("by_triage", "spread", "source", "confidence"), ("onset_hours", "recovery_hours")
+_SINGLE = ("by_triage", "spread", "source", "confidence", "onset_hours", "cold_coma")
+"""Keys of the illnesses that do not go by pattern."""
 
 
 def compile_vital_signs(scenario: Scenario) -> Table:
@@ -21,7 +22,7 @@ def compile_vital_signs(scenario: Scenario) -> Table:
     given = dict(model_constants(scenario, "vital_signs")["vital_signs"])
     treatments = given.pop("treatments")
     given["illness"] = {
-        name: _padded(value, PATTERNS) if name not in (*_BY_TRIAGE, *_HOURS) else value
+        name: _padded(value, PATTERNS) if name not in _SINGLE else value
         for name, value in given["illness"].items()
     }
     minutes = dict(treatments["minutes"])

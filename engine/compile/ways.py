@@ -19,7 +19,7 @@ from engine.compile.rows import ALL_CATEGORIES, category_bits, floats, ints
 from engine.compile.way_network import Candidate, WayNetwork
 from engine.compile.world import WorldEvent, facilities_with
 from engine.kernel import PlaceCount, WorldEventKind
-from engine.scenario import POI, Scenario, may_divert
+from engine.scenario import POI, TRANSPORT_KINDS, Scenario, may_divert, transport_kind
 from engine.tables import FACILITIES, FRONTS, MINUTE, POOLS
 
 
@@ -197,6 +197,7 @@ def _candidate_fields(network: WayNetwork, minutes: Sequence[float]) -> dict[str
         "candidate_link": ints(candidate.link for candidate in candidates),
         "distance_rank": floats(_ranks(candidates, minutes)),
         "candidate_pool": ints(candidate.pool for candidate in candidates),
+        "candidate_platform": ints(_platform(scenario, each.link) for each in candidates),
         "candidate_way": ints(candidate.way for candidate in candidates),
         "allowed_categories": ints(candidate.allowed for candidate in candidates),
         "candidate_operates": ints(
@@ -211,6 +212,12 @@ def _candidate_fields(network: WayNetwork, minutes: Sequence[float]) -> dict[str
         **_vehicle_trips(network),
         **compile_remains(network),
     }
+
+
+def _platform(scenario: Scenario, link: int) -> int:
+    """Return 1 + the kind of transport of a link; 0 where it names none."""
+    kind = transport_kind(scenario.links[link], scenario.vehicles)
+    return ("", *TRANSPORT_KINDS).index(kind or "")
 
 
 def _ranks(candidates: Sequence[Candidate], minutes: Sequence[float]) -> list[float]:

@@ -25,7 +25,7 @@ from engine.experiments.plan_reading import LEAST_FIRST, check_factors
 from engine.experiments.points import DesignPoints
 from engine.experiments.price import Price
 from engine.experiments.quantities import QUANTITIES, Quantity, find_quantities, formula_quantity
-from engine.inference import Requirement
+from engine.inference import LEAST_VALUES, Requirement
 from engine.scenario import PreparedScenario, ScenarioText, near_match, read_struct
 
 Goal = Literal["cheapest", "best", "front"]
@@ -38,9 +38,6 @@ DEFAULT_MOST = 2000
 
 DEFAULT_FIRST = 25
 """Replications of a point at the first look, unless the file says otherwise."""
-
-LEAST_MEANS = 50
-"""Fewest replications by which a constraint on a mean is decided (`engine.inference.Requirement`)."""
 
 DEFAULT_INDIFFERENCE = 0.02
 """How near to its limit a share is no matter, unless the file says otherwise."""
@@ -171,11 +168,11 @@ def _check_constraints(plan: OptimisationPlan) -> None:
             value = getattr(constraint, field)
             words = str(error).partition("allowed: ")[2] or str(error)
             _refuse(f"{place}.{field}", MISSING if value is None else value, words)
-        if constraint.probability is None and plan.search.most < LEAST_MEANS:
+        if constraint.probability is None and plan.search.most < LEAST_VALUES:
             _refuse(
                 "search.most",
                 plan.search.most,
-                f"at least {LEAST_MEANS}, before which a constraint on a mean is never decided, such as {place}",
+                f"at least {LEAST_VALUES}, before which a constraint on a mean is never decided, such as {place}",
             )
     shares = [each for each in plan.constraints if each.probability is not None]
     if plan.search.indifference is not None and all(each.indifference is not None for each in shares):

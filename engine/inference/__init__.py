@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     )
     from engine.inference.correlation import rank_correlation, rank_p_value
     from engine.inference.decisions import (
+        LEAST_VALUES,
         MOST_UNSEEN,
         Decision,
         Requirement,
@@ -103,6 +104,7 @@ __getattr__ = lazy_attributes(
             "Examined",
         ),
         "decisions": (
+            "LEAST_VALUES",
             "MOST_UNSEEN",
             "Decision",
             "Requirement",
@@ -187,6 +189,7 @@ __getattr__ = lazy_attributes(
 )
 
 __all__ = [
+    "LEAST_VALUES",
     "MOST_UNSEEN",
     "Cheapest",
     "CheapestRule",

@@ -63,13 +63,15 @@ class Stage(Code):
     """It ends."""
     COMPLICATION = 24
     """A complication occurs on the ward: return to duty here or evacuation onwards is decided again."""
-    REMAINS = 25
+    FIT_TO_TRAVEL = 25
+    """Has recovered, and the journey is arranged: evacuation onwards is requested."""
+    REMAINS = 26
     """The remains are to be moved: asks for a vehicle. From this stage on the casualty is dead."""
-    AWAIT_COLLECTION = 26
+    AWAIT_COLLECTION = 27
     """The remains wait for a vehicle."""
-    COLLECT = 27
+    COLLECT = 28
     """The remains leave with a vehicle."""
-    DELIVER = 28
+    DELIVER = 29
     """The remains reach the next facility."""
 
 

@@ -233,6 +233,7 @@ def _asks_for_transport(casualty: CasualtyState, model: Model) -> bool:
                     casualty.stage == Stage.REQUEST
                     or casualty.stage == Stage.DISPOSITION
                     or casualty.stage == Stage.COMPLICATION
+                    or casualty.stage == Stage.FIT_TO_TRAVEL
                 )
             )
             or (casualty.stage == Stage.REMAINS and model.network.remains_wait[casualty.way])
@@ -363,6 +364,8 @@ def _perform_due_stage(
         return
     if casualty.facility != facility:
         _change_place(state, scratch, slot, now, model)
+    elif care_ends and casualty.in_quarters:
+        free_everything(state, scratch, slot, now, model)
     elif (
         care_ends
         and casualty.occupied_place >= 0

@@ -3,21 +3,38 @@
 import math
 
 from engine.clinical import (
+    burn_fluids_go_on,
+    care_goes_on_the_way,
     consider_complications,
     death_time,
     enter_unseen,
     log_event,
     log_treatment,
+    log_ward_rounds,
     next_complication,
-    oxygen_on_the_way,
+    oxygen_in_bed,
     set_factor,
+    to_uniform,
 )
-from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Effect, Event, Treatment
+from engine.codes import (
+    AT_POI,
+    EN_ROUTE,
+    INTENSIVE_CARE,
+    LEG_BLOCKS,
+    NONE,
+    CarePlace,
+    CasualtyKind,
+    DrawPurpose,
+    Effect,
+    Event,
+    Treatment,
+    TriageCategory,
+)
 from engine.kernel.codes import MatrixOutcome, Stage
 from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
 from engine.kernel.waiting import precedence_of, triage_for_evacuation
-from engine.numeric import Counter, compiled
+from engine.numeric import Counter, compiled, words
 from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 
@@ -57,6 +74,8 @@ def _stay_begins(record: PatientRow, casualty: CasualtyState) -> float:
 
 SHORTEST_WARD_STAY = 30.0 * MINUTE
 """ms"""
+_HIGHEST_OF_QUARTERS = 2
+"""The highest role with outpatients."""
 
 
 @compiled
@@ -81,7 +100,8 @@ def _admit_to_ward(
     """
     complication = next_complication(output, row, casualty, now, model)
     until = min(min(end, complication), death_time(casualty))
-    if casualty.stage == Stage.COMPLICATION:
+    is_there = casualty.stage == Stage.COMPLICATION or casualty.stage == Stage.FIT_TO_TRAVEL
+    if is_there and not casualty.in_quarters:
         _extend_ward_care(output, casualty, until)
     else:
         log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
@@ -95,11 +115,99 @@ def _admit_to_ward(
             Effect.SUPPORTIVE,
             NONE,
         )
-    casualty.stage = Stage.RETURN
+        log_ward_rounds(output, row, casualty, now, until, model)
+        oxygen_in_bed(output, row, casualty, now, until, model)
+    casualty.in_quarters = 0
+    _end_stay(casualty, Stage.RETURN, end, complication)
+
+
+@compiled
+def _end_stay(casualty: CasualtyState, stage: int, end: float, complication: float) -> None:
+    """Let `stage` follow at `end`, ms, unless there is a complication before."""
+    casualty.stage = stage
     casualty.at = end
     if complication < end:
         casualty.stage = Stage.COMPLICATION
         casualty.at = complication
+
+
+@compiled
+def goes_to_quarters(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty goes back to his unit with limited duty, as an outpatient of Role 1 or 2."""
+    return bool(
+        casualty.outpatient
+        and not casualty.operated
+        and not casualty.resuscitated
+        and not casualty.intensive
+        and not casualty.complications
+        and not model.transitions.used[0]
+        and model.network.role[casualty.facility] <= _HIGHEST_OF_QUARTERS
+        and stays_until_duty(record, casualty, model)
+    )
+
+
+@compiled
+def _send_to_quarters(
+    output: Output, row: int, casualty: CasualtyState, now: float, end: float, model: Model
+) -> None:
+    """Send the casualty to the unit with limited duty, until full duty at `end`, ms, or a complication."""
+    log_event(output, row, now, casualty.facility, Event.QUARTERS, 0)
+    casualty.in_quarters = 1
+    _end_stay(casualty, Stage.RETURN, end, next_complication(output, row, casualty, now, model))
+
+
+@compiled
+def leads_to_role_4(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the way onwards from the casualty's facility leads to Role 4."""
+    link = model.network.next_link[casualty.facility, record.front]
+    return bool(
+        link >= 0
+        and model.network.role[casualty.facility] > 0
+        and model.network.role[model.network.destination[link]] == 4
+    )
+
+
+@compiled
+def arranged_at(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> float:
+    """Return when a journey to Role 4 that is asked for at `now` is arranged, ms; other journeys are at once.
+
+    Whoever is dying, or still needs an operation, does not wait for it.
+    """
+    if (
+        casualty.life < math.inf
+        or (casualty.needs_surgery and not casualty.operated)
+        or not leads_to_role_4(record, casualty, model)
+    ):
+        return now
+    uniform = to_uniform(
+        words(
+            model.keys[DrawPurpose.CARE], counter[0], counter[1], INTENSIVE_CARE + LEG_BLOCKS * casualty.leg
+        )[2]
+    )
+    least = model.care.arrangement[casualty.category, 0]
+    most = model.care.arrangement[casualty.category, 1]
+    return now + least + uniform * (most - least)
+
+
+@compiled
+def _fit_to_travel_at(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> float:
+    """Return until when the casualty stays on the ward before evacuation is requested, ms.
+
+    Those who were operated on here recover, the routine for a night; the journey to Role 4 has to be arranged. Who is
+    dying waits for neither.
+    """
+    if casualty.life < math.inf:
+        return now
+    if casualty.arranged_at == -math.inf:
+        casualty.arranged_at = arranged_at(record, casualty, now, model, counter)
+    until = max(casualty.arranged_at, casualty.recovered_at)
+    if casualty.category == TriageCategory.T3 and casualty.recovered_at > casualty.operated_until:
+        until = max(until, casualty.operated_until + model.care.recovery[2])
+    return float(until)
 
 
 @compiled
@@ -123,7 +231,7 @@ def _dispose_under_matrix(
 
 
 @compiled
-def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+def stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty can be cared for here and is back on duty within the evacuation policy."""
     here = casualty.facility
     recovers = (
@@ -146,28 +254,43 @@ def _stays_until_duty(record: PatientRow, casualty: CasualtyState, model: Model)
 def decide_disposition(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Keep the casualty on the ward if the stay fits the evacuation policy, else evacuate as soon as possible.
+    """Keep the casualty if the stay fits the evacuation policy, in a bed or in quarters; else evacuate.
 
-    It is decided again when a complication occurs on the ward.
+    Evacuation is requested once the casualty is fit to travel and the journey is arranged. All is decided again when a
+    complication occurs on the ward.
     """
     record = output.patients[row]
     if model.transitions.used[0]:
         _dispose_under_matrix(output, row, casualty, now, model, counter)
         return
+    in_quarters = casualty.stage == Stage.DISPOSITION and goes_to_quarters(record, casualty, model)
     consider_complications(output, row, casualty, now, model)
+    if in_quarters and casualty.complications:  # decides again, in a bed
+        casualty.at = now
+        return
     link = model.network.next_link[casualty.facility, record.front]
-    if link < 0 or _stays_until_duty(record, casualty, model):
+    if link < 0 or stays_until_duty(record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         end = end if death_time(casualty) == math.inf else math.inf
-        _admit_to_ward(output, row, casualty, now, end, model)
+        if in_quarters:
+            _send_to_quarters(output, row, casualty, now, end, model)
+        else:
+            _admit_to_ward(output, row, casualty, now, end, model)
+        enter_unseen(output, row, casualty, model)
+        return
+    casualty.in_quarters = 0
+    triage_for_evacuation(output, row, casualty, now, model)
+    until = _fit_to_travel_at(record, casualty, now, model, counter)
+    if until > now:
+        _admit_to_ward(output, row, casualty, now, until, model)
+        if casualty.stage == Stage.RETURN:
+            casualty.stage = Stage.FIT_TO_TRAVEL
     elif model.network.way_finite[casualty.way]:
-        triage_for_evacuation(output, row, casualty, now, model)
         log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
         casualty.stage = Stage.AWAIT_TRANSPORT
         casualty.at = math.inf
         casualty.transport_requested_at = now
     else:
-        triage_for_evacuation(output, row, casualty, now, model)
         ready = prepared_at(casualty, now, model)
         leg = draw_leg_time(link, casualty.leg, ready, model, counter)
         _depart_onwards(output, row, casualty, now, ready, leg, model.network.destination[link], model)
@@ -177,12 +300,15 @@ def decide_disposition(
 @compiled
 def leave_with_vehicle(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Leave the facility with a vehicle, which arrives at `arrive_at`."""
-    log_event(output, row, now, casualty.facility, Event.DEPARTED, 0)
+    log_event(output, row, now, casualty.facility, Event.DEPARTED, casualty.platform)
     casualty.facility = EN_ROUTE
+    casualty.platform = 0
     if casualty.vehicle_clock_factor != 1.0 or casualty.in_surge_place:
         casualty.in_surge_place = 0
         set_factor(casualty, now, model.survival.factor[0] * casualty.vehicle_clock_factor)
-    oxygen_on_the_way(output, row, casualty, now, model)
+    care_goes_on_the_way(output, row, casualty, now, model)
+    on_the_way = CarePlace.ON_THE_WAY
+    burn_fluids_go_on(output, row, casualty, now, casualty.arrive_at, on_the_way, model)
     casualty.stage = Stage.ARRIVE
     casualty.at = casualty.arrive_at
 
@@ -195,6 +321,7 @@ def board_vehicle(
     casualty.destination = model.network.destination[model.network.candidate_link[candidate]]
     pool = model.network.candidate_pool[candidate]
     casualty.vehicle_clock_factor = model.network.vehicle_clock_factor[pool] if pool >= 0 else 1.0
+    casualty.platform = model.network.candidate_platform[candidate]
     casualty.depart_at = depart
     casualty.arrive_at = arrive
     casualty.retriage_at = math.inf

@@ -6,6 +6,7 @@ import math
 
 from engine.clinical import (
     bleeds_to_death,
+    care_in_decontamination,
     consider_complications,
     death_time,
     draw_late_death,
@@ -20,6 +21,7 @@ from engine.clinical import (
     slow_clock,
     start_recovery,
     starts_resuscitation,
+    stay_after_operation,
     stop_clock,
     to_uniform,
     treat_ill,
@@ -41,7 +43,8 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import MatrixOutcome, ServiceTime, Stage
-from engine.kernel.operation_stages import needs_intensive_care
+from engine.kernel.disposition_stages import goes_to_quarters
+from engine.kernel.operation_stages import needs_intensive_care, put_off_until
 from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
 from engine.kernel.waiting import assign_category
@@ -67,7 +70,9 @@ def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model)
         return Resource.OPERATING_TABLE
     if stage == Stage.ICU:
         return Resource.ICU_BED if needs_intensive_care(record, casualty, model) else KEEP_HELD
-    if stage in (Stage.DISPOSITION, Stage.AWAIT_OPERATION):
+    if stage == Stage.DISPOSITION:
+        return RELEASE_HELD if goes_to_quarters(record, casualty, model) else Resource.WARD_BED
+    if stage == Stage.AWAIT_OPERATION or (stage == Stage.COMPLICATION and casualty.in_quarters):
         return Resource.WARD_BED
     if stage == Stage.ADMIT:
         return Resource.PLACE
@@ -110,7 +115,7 @@ def _admit_first_time(
     casualty.admitted = 1
     casualty.admitted_at = now
 
-    note_shock(record, casualty, now)
+    note_shock(record, casualty, now, model.complications)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if not model.transitions.used[0]:
         draw_late_death(
@@ -121,13 +126,23 @@ def _admit_first_time(
 
 
 @compiled
+def _begin_stay(casualty: CasualtyState) -> None:
+    """Reset what belongs to the stay at one facility."""
+    casualty.operated_here = 0
+    casualty.operations_here = 0
+    casualty.reoperate_at = math.inf
+    casualty.operated_until = -math.inf
+    casualty.recovered_at = -math.inf
+    casualty.arranged_at = -math.inf
+    casualty.in_quarters = 0
+
+
+@compiled
 def _arrive_at_staging_unit(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
     """Arrive at a casualty staging unit, which is no MTF and gives no care."""
     log_event(output, row, now, casualty.facility, Event.STAGED, 0)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     casualty.stage = Stage.DISPOSITION
     casualty.at = now
 
@@ -165,9 +180,7 @@ def arrive(
     if not casualty.admitted:
         _admit_first_time(output, row, casualty, now, model, counter)
     casualty.leg += 1
-    casualty.operated_here = 0
-    casualty.operations_here = 0
-    casualty.reoperate_at = math.inf
+    _begin_stay(casualty)
     if model.transitions.used[0]:
         draw_matrix_outcome(record, casualty, role, model, counter)
     elif role == 4:
@@ -200,6 +213,7 @@ def enter_facility(output: Output, row: int, casualty: CasualtyState, now: float
         )
         casualty.stage = Stage.DECONTAMINATED
         casualty.at = now + model.care.decontamination[0] * MINUTE
+        care_in_decontamination(output, row, casualty, now, casualty.at, model)
 
 
 @compiled
@@ -231,8 +245,13 @@ def start_triage(
 
 
 @compiled
-def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """End the triage: assign a category and choose between treatment and a definitive operation."""
+def end_triage(
+    output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> None:
+    """End the triage: assign a category and choose between treatment and a definitive operation.
+
+    One that is due later comes after treatment.
+    """
     role = model.network.role[casualty.facility]
     uniform = to_uniform(casualty.triage_word)
     casualty.category = assign_category(output, row, casualty, now, role, uniform, model)
@@ -246,9 +265,12 @@ def end_triage(output: Output, row: int, casualty: CasualtyState, now: float, mo
     ):
         casualty.stage = Stage.DEFINITIVE_SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
-    else:
-        casualty.stage = Stage.TREAT
-        casualty.at = now + max(0.0, model.care.waits[0] - model.care.triage[0]) * MINUTE
+        due = put_off_until(output.patients[row], casualty, casualty.at, model, counter)
+        if due == casualty.at:
+            return
+        casualty.reoperate_at = due
+    casualty.stage = Stage.TREAT
+    casualty.at = now + max(0.0, model.care.waits[0] - model.care.triage[0]) * MINUTE
 
 
 @compiled
@@ -289,7 +311,7 @@ def _start_resuscitation(
     if not model.survival.available[Treatment.BLOOD_TRANSFUSION]:
         casualty.no_blood = 1
     if casualty.blood_units > 0 and not casualty.no_blood:
-        casualty.transfused_at = now
+        casualty.transfused_at = min(casualty.transfused_at, now)
     resuscitate(output, row, casualty, now, minutes, _resuscitation_works(casualty, model), pace, model)
     if _bleeds_without_blood(record, casualty):
         _slow_by_resuscitation(record, casualty, now, model)
@@ -392,6 +414,11 @@ def end_treatment(
         log_event(output, row, now, here, Event.RESUSCITATION_ENDED, 0)
     else:
         log_event(output, row, now, here, Event.CARE_ENDED, 0)
+    if record.kind != CasualtyKind.WOUNDED and casualty.operated_here:  # within the care
+        stay_after_operation(casualty, now, model.survival)
+        casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
+        casualty.operated_until = now
+        casualty.recovered_at = now + model.care.recovery[1]
     if casualty.rate == 0.0 and casualty.life < math.inf:
         _slow_by_resuscitation(record, casualty, now, model)
     if casualty.resuscitating:
@@ -419,6 +446,9 @@ def end_treatment(
     ):
         casualty.stage = Stage.SURGERY
         casualty.at = now + model.care.waits[1] * MINUTE
-    else:
-        casualty.stage = Stage.ICU
-        casualty.at = now
+        due = put_off_until(record, casualty, casualty.at, model, counter)
+        if due == casualty.at:
+            return
+        casualty.reoperate_at = due
+    casualty.stage = Stage.ICU
+    casualty.at = now

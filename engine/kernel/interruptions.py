@@ -3,7 +3,7 @@
 import math
 
 from engine.clinical import log_event, set_rate
-from engine.codes import Event
+from engine.codes import CasualtyKind, Event
 from engine.kernel.codes import Stage
 from engine.kernel.outcomes import ONE_SECOND, end_treatments
 from engine.kernel.waiting import may_log_repeating_event
@@ -45,7 +45,15 @@ def resume_care(output: Output, row: int, casualty: CasualtyState, now: float) -
 
 @compiled
 def restart_care(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
-    """Interrupt all care because the facility is hit; it begins again with triage."""
+    """Interrupt all care because the facility is hit; it begins again with triage.
+
+    An operation within the care of the ill, which has not ended, is done again.
+    """
+    ill = output.patients[row].kind != CasualtyKind.WOUNDED
+    if ill and casualty.operated_here and casualty.stage in (Stage.TREATED, Stage.RESUME):
+        casualty.operated = 0
+        casualty.operated_here = 0
+        casualty.definitive = 0
     log_event(output, row, now, casualty.facility, Event.FACILITY_HIT, 0)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     if casualty.rate == 0.0 and casualty.life < math.inf:

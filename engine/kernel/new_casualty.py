@@ -6,8 +6,12 @@ import numpy as np
 
 from engine.clinical import (
     NO_DIAGNOSIS,
-    calls_for_cavity_surgery,
+    airway_is_held,
+    calls_for_bed,
+    calls_for_operation,
+    calls_for_ventilator,
     draw_blood_units,
+    draw_coma,
     draw_fate_of_ill,
     draw_fate_of_wounded,
     draw_illness,
@@ -16,10 +20,16 @@ from engine.clinical import (
     draw_low_pressure,
     draw_person,
     draw_second_diagnoses,
+    draw_shock,
     draw_stay_of_ill,
     draw_stay_of_wounded,
     draw_wounds,
+    excision_of,
+    hours_unwell,
+    hours_with_tube,
     is_grave,
+    is_repaired_on_arrival,
+    is_under_tourniquet,
     risks_of_injuries,
     role_of_last_operation,
     role_of_treatments,
@@ -75,6 +85,12 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operable = 0
     casualty.grave = 0
     casualty.cavity = 0
+    casualty.airway_held = 0
+    casualty.calls_for_ventilator = 0
+    casualty.ventilated = 0
+    casualty.prompt = 0
+    casualty.excision = 0
+    casualty.tourniquet = 0
     casualty.onward = 0
     casualty.care_role = 0
     casualty.killer = NONE
@@ -87,8 +103,17 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.operated_here = 0
     casualty.operations_here = 0
     casualty.awake_at = 0.0
+    casualty.operated_until = -math.inf
+    casualty.recovered_at = -math.inf
+    casualty.arranged_at = -math.inf
+    casualty.in_quarters = 0
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
+    casualty.sorted_inside = 0
+    casualty.gcs = 15.0
+    casualty.gcs_hours = 1.0
+    casualty.unwell_hours = 0.0
+    casualty.tube_hours = 0.0
     casualty.shocked = 0
     casualty.hypotensive = 0
     casualty.low_pressure = 0.0
@@ -105,6 +130,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.wait_until = 0.0
     casualty.ready_at = 0.0
     casualty.vehicle_clock_factor = 1.0
+    casualty.platform = 0
     casualty.retriages = 0
     casualty.granted = 0
     casualty.vehicles_sent = 0
@@ -205,22 +231,33 @@ def initialise_casualty(
     else:
         _draw_ill(record, casualty, model, counter)
     survival_key = model.keys[DrawPurpose.SURVIVAL]
+    rules = model.treatments.rules
     if record.kind != CasualtyKind.WOUNDED:
         draw_second_diagnoses(record, counter[0], counter[1], model.keys[DrawPurpose.INJURY], model.injuries)
         draw_stay_of_ill(record, casualty, counter[0], counter[1], survival_key, model.survival)
     else:
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
-        casualty.operable = roles_that_operate(output, record, casualty, model)
-        casualty.needs_surgery = 1 if casualty.operable else 0
+        draw_coma(output, record, casualty, model, counter)
+        casualty.airway_held = 1 if airway_is_held(output, casualty, model) else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
-        casualty.cavity = 1 if calls_for_cavity_surgery(output, casualty, model) else 0
+        casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0
+        casualty.operable = roles_that_operate(output, record, casualty, model)
+        casualty.needs_surgery = 1 if casualty.operable else 0
+        casualty.prompt = 1 if is_repaired_on_arrival(output, record, casualty, model) else 0
+        casualty.tourniquet = 1 if is_under_tourniquet(output, casualty, model) else 0
+        casualty.excision = excision_of(output, record, casualty, model)
         draw_low_pressure(output, record, casualty, model, counter)
+    casualty.unwell_hours = hours_unwell(output, record, casualty, model)
+    casualty.tube_hours = hours_with_tube(output, record, casualty, model)
 
+    casualty.calls_for_ventilator = 1 if calls_for_ventilator(output, record, casualty, model) else 0
     casualty.risks = risks_of_injuries(output, record, casualty, model)
     casualty.onward = role_of_last_operation(output, record, casualty, model)
-    casualty.care_role = role_of_treatments(output, record, casualty, model.treatments.rules)
+    casualty.care_role = role_of_treatments(output, record, casualty, model)
+    casualty.outpatient = 0 if calls_for_bed(output, record, casualty, model) else 1
     if not quiet:
         for k in range(casualty.wounds):
             output.wounds[casualty.wound + k].patient = row

@@ -4,18 +4,23 @@ import math
 
 from engine import numeric
 from engine.clinical import (
+    burn_fluids_go_on,
     consider_complications,
     death_time,
+    log_antibiotics,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
-    log_ventilation,
+    oxygen_in_bed,
+    place_of_role,
+    repeat_atropine,
     set_rate,
     start_recovery,
     start_surgery,
     stay_after_operation,
     to_uniform,
+    ventilate,
 )
 from engine.codes import (
     INTENSIVE_CARE,
@@ -32,9 +37,13 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import ServiceTime, Stage
+from engine.kernel.disposition_stages import arranged_at, leads_to_role_4, stays_until_duty
 from engine.kernel.travel import draw_service_time
 from engine.numeric import Counter, compiled, continuous, words
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+
+_NOTHING_ELSE = 2
+"""Of `excision`: the burn is all that calls for an operation."""
 
 
 @compiled
@@ -173,20 +182,58 @@ def _start_reoperation(
     log_event(output, row, now, casualty.facility, started, 0)
     log_further_operation(output, row, casualty, now, minutes, model)
     set_rate(casualty, now, 0.0)
-    casualty.reoperate_at = math.inf
     casualty.stage = Stage.REOPERATED
+
+
+@compiled
+def put_off_until(
+    record: PatientRow, casualty: CasualtyState, now: float, model: Model, counter: Counter
+) -> float:
+    """Return when an operation at this facility is due that could begin at `now`, ms: later, or `now` itself.
+
+    The definitive operation follows damage control surgery after a day or two, but on arrival for those who are still
+    dying, and for vessels, eyes and the spine. A burn is excised some days after the injury.
+    """
+    if (
+        model.transitions.used[0]
+        or model.treatments.limits.operates_by_category
+        or casualty.life < math.inf
+        or (casualty.operated and casualty.prompt)
+        or (not casualty.operated and casualty.excision < _NOTHING_ELSE)
+    ):
+        return now
+    care = model.care
+    _, _, interval, excision = words(
+        model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
+    )
+    due = now
+    if casualty.operated:
+        given = care.reoperation_interval
+        minutes = continuous(
+            care.reoperation_interval_kind, given[0], given[1], given[2], to_uniform(interval)
+        )
+        due = record.surgery + minutes * MINUTE
+    if casualty.excision:
+        given = care.excision
+        minutes = continuous(numeric.TRIANGULAR, given[0], given[1], given[2], to_uniform(excision))
+        due = max(due, record.onset + minutes * MINUTE)
+    return max(now, due)
 
 
 @compiled
 def start_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
-    """Start damage control surgery, the definitive operation of a casualty who has had it, or a further operation."""
+    """Start damage control surgery, the definitive operation of a casualty who has had it, or a further operation.
+
+    What was put off since the arrival is one of the first two.
+    """
     record = output.patients[row]
     time_word, success_word, _, _ = words(
         model.keys[DrawPurpose.CARE], counter[0], counter[1], OPERATION + LEG_BLOCKS * casualty.leg
     )
-    is_further = casualty.stage == Stage.REOPERATION
+    is_further = casualty.stage == Stage.REOPERATION and casualty.operations_here > 0
+    casualty.reoperate_at = math.inf
     if is_further:
         _, _, time_word, _ = words(
             model.keys[DrawPurpose.CARE],
@@ -207,6 +254,21 @@ def start_operation(
 
 
 @compiled
+def travels_on_ventilator(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether a casualty is still on the ventilator after damage control surgery: nobody waits for waking."""
+    return bool(not casualty.definitive and (casualty.cavity or record.lethal != NONE))
+
+
+@compiled
+def _recovery_after(record: PatientRow, casualty: CasualtyState, model: Model) -> float:
+    """Return ms for which a casualty is watched after an operation before the journey is asked for."""
+    if travels_on_ventilator(record, casualty):
+        return 0.0
+    limb = not casualty.grave and not casualty.cavity
+    return float(model.care.recovery[0 if limb else 1])
+
+
+@compiled
 def end_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
@@ -218,7 +280,9 @@ def end_operation(
         ended = Event.SURGERY_ENDED
     log_event(output, row, now, casualty.facility, ended, 0)
     stay_after_operation(casualty, now, model.survival)
-    casualty.awake_at = now + model.care.awakening[0]
+    casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
+    casualty.operated_until = now
+    casualty.recovered_at = now + _recovery_after(record, casualty, model)
     if casualty.life < math.inf:
         set_rate(casualty, now, casualty.slowest * casualty.factor)
     elif not output.rows[QUIET] and casualty.recover_span == 0.0:
@@ -240,21 +304,43 @@ def _draw_intensive_care(casualty: CasualtyState, model: Model, counter: Counter
 
 
 @compiled
+def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head."""
+    return bool(
+        not model.transitions.used[0]
+        and record.kind == CasualtyKind.WOUNDED
+        and casualty.head_ais >= model.vital_signs.tube.brain_ais
+        and leads_to_role_4(record, casualty, model)
+        and not stays_until_duty(record, casualty, model)
+    )
+
+
+@compiled
 def start_intensive_care(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model, counter: Counter
 ) -> None:
     """Start intensive care if it is needed and offered; a further operation or the disposition follows."""
+    record = output.patients[row]
     casualty.stage = Stage.DISPOSITION
-    if needs_intensive_care(output.patients[row], casualty, model):
+    if needs_intensive_care(record, casualty, model):
         consider_complications(output, row, casualty, now, model)
         casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
+        if _waits_on_ventilator(record, casualty, model):
+            casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
+            minutes = (casualty.arranged_at - now) / MINUTE
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE
         )
-        log_ventilation(output, row, casualty, now, minutes, model)
+        ventilate(output, row, casualty, now, minutes, model)
+        hourly = model.treatments.limits.atropine_later_minutes
+        repeat_atropine(output, row, casualty, now + hourly * MINUTE, now + minutes * MINUTE, hourly, model)
+        place = place_of_role(model.network.role[casualty.facility])
+        burn_fluids_go_on(output, row, casualty, now, now + minutes * MINUTE, place, model)
         casualty.at = now + minutes * MINUTE
+        oxygen_in_bed(output, row, casualty, now, casualty.at, model)
+        log_antibiotics(output, row, casualty, now, casualty.at, model)
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at
         casualty.stage = Stage.REOPERATION if due else Stage.AWAIT_OPERATION

@@ -51,17 +51,19 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
 def spread_treatments(output: Output, first: int, start: float, end: float) -> None:
     """Stretch or compress the treatments from row `first` on so that they last from `start` to `end`, ms.
 
-    None of them gets shorter than a second.
+    None of them gets shorter than a second. What has begun before `start` is over at `end` at the latest.
     """
     begin = int(start)
     span = 0
     for k in range(first, output.rows[TREATMENT_COUNT]):
-        span = max(span, output.treatments[k].end - begin)
-    if span <= 0:
-        return
-    scale = (int(end) - begin) / span
+        if output.treatments[k].start >= begin:
+            span = max(span, output.treatments[k].end - begin)
+    scale = (int(end) - begin) / span if span > 0 else 1.0
     for k in range(first, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
+        if treatment.start < begin:
+            treatment.end = min(treatment.end, int(end))
+            continue
         treatment.start = begin + int((treatment.start - begin) * scale)
         treatment.end = max(treatment.start + ONE_SECOND, begin + int((treatment.end - begin) * scale))
 

@@ -248,7 +248,8 @@ def _depart_from_poi(
 ) -> None:
     """Leave the point of injury; from here on the clock runs at the vehicle's speed, and blood may be given."""
     casualty.depart_at = math.inf
-    log_event(output, row, now, AT_POI, Event.DEPARTED, 0)
+    log_event(output, row, now, AT_POI, Event.DEPARTED, casualty.platform)
+    casualty.platform = 0
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     casualty.facility = EN_ROUTE
     if casualty.vehicle_clock_factor != 1.0:

@@ -61,6 +61,7 @@ WAITING_AFTER = by_code(
         Event.DEFINITIVE_SURGERY_ENDED: WaitingFor.RECOVERY,
         Event.ICU_ADMITTED: WaitingFor.RECOVERY,
         Event.WARD_ADMITTED: WaitingFor.RECOVERY,
+        Event.QUARTERS: WaitingFor.RECOVERY,
         Event.BUMPED: WaitingFor.TREATMENT,
         Event.CARE_RESUMED: WaitingFor.TREATMENT,
         Event.REFUSED: WaitingFor.PLACE,
@@ -123,6 +124,7 @@ def _discard_after_horizon(
     awaited = _awaited_at_horizon(casualty, last.kind, last.detail, horizon)
     log_event(output, row, at, casualty.facility, Event.IN_CARE_AT_HORIZON, 0)
     record.death_cause = NONE
+    record.fatal_complication = NONE
     record.waiting_for = awaited
     _erase_times_after(record, horizon)
     set_outcome(output, row, casualty, at, Outcome.IN_CARE)

@@ -54,7 +54,7 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
     elif casualty.stage == Stage.RESUME:
         resume_care(output, row, casualty, now)
     elif casualty.stage == Stage.TRIAGE:
-        end_triage(output, row, casualty, now, model)
+        end_triage(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.TREAT:
         start_treatment(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.TREATED:
@@ -75,7 +75,11 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
         start_intensive_care(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.AWAIT_OPERATION:
         await_operation(output, row, casualty, now)
-    elif casualty.stage == Stage.DISPOSITION or casualty.stage == Stage.COMPLICATION:
+    elif (
+        casualty.stage == Stage.DISPOSITION
+        or casualty.stage == Stage.COMPLICATION
+        or casualty.stage == Stage.FIT_TO_TRAVEL
+    ):
         decide_disposition(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.REMAINS:
         request_collection(output, row, casualty, now, model, counter)

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.clinical import log_event, to_uniform
+from engine.clinical import category_of_state, is_immediate, log_event, to_uniform
 from engine.codes import (
     RETRIAGE,
     TRANSPORT,
@@ -51,6 +51,7 @@ WAITING_AT = by_code(
         Stage.AWAIT_OPERATION: WaitingFor.RECOVERY,
         Stage.REOPERATION: WaitingFor.RECOVERY,
         Stage.COMPLICATION: WaitingFor.RECOVERY,
+        Stage.FIT_TO_TRAVEL: WaitingFor.RECOVERY,
     },
     Stage,
 )
@@ -70,20 +71,22 @@ QUEUEING_AT = by_code(
 
 _IMMEDIATE = int(TriageCategory.T1)
 _URGENT = int(TriageCategory.T2)
-_MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
 
 
 @compiled
 def _draw_assigned_category(
-    true: int, place: int, may_look_immediate: bool, uniform: float, care: CareParameters
+    true: int, place: int, slight: bool, may_look_immediate: bool, uniform: float, care: CareParameters
 ) -> int:
     """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2).
 
-    In a facility only a T2 who `may_look_immediate` is taken for a T1.
+    At the point of injury few err about a T3 who is `slight`: needs no bed. In a facility only a T2 who
+    `may_look_immediate` is taken for a T1.
     """
     minor = true == TriageCategory.T3
     right = care.triage_accuracy_minor[place] if minor else care.triage_accuracy[place]
+    if minor and slight and place == 0:
+        right = care.triage_accuracy_slight
     if uniform < right:
         return int(true)
     wrong = (uniform - right) / (1.0 - right)
@@ -106,7 +109,8 @@ def assign_category(
 
     Under a declared MASCAL policy the worst wounded of a MASCAL incident are expectant (T4). A waiting casualty whose
     death is near counts as T1, and T1 who are stable after an operation as T2. Otherwise the true category is assigned,
-    with the errors of triage; nobody errs in a facility about who plainly is T1.
+    with the errors of triage; nobody errs in a facility about who plainly is T1. A limb under a tourniquet is at least
+    T2 until the operation.
     """
     record = output.patients[row]
     true = int(record.triage)
@@ -121,10 +125,20 @@ def assign_category(
     if place > 0:
         if _is_plainly_immediate(record, casualty, now, model):
             return _IMMEDIATE
+        if casualty.sorted_inside and casualty.life == math.inf:
+            return category_of_state(record, casualty, now, model)
+        if is_immediate(record, casualty, now, model):
+            return _IMMEDIATE
         if true == TriageCategory.T1 and casualty.operated and casualty.life == math.inf:
             return _URGENT
     may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
-    return int(_draw_assigned_category(true, place, bool(may_look_immediate), uniform, model.care))
+    slight = bool(casualty.outpatient)
+    category = int(
+        _draw_assigned_category(true, place, slight, bool(may_look_immediate), uniform, model.care)
+    )
+    if category == TriageCategory.T3 and casualty.tourniquet and not casualty.operated:
+        return _URGENT
+    return category
 
 
 @compiled
@@ -148,27 +162,24 @@ def _is_plainly_immediate(record: PatientRow, casualty: CasualtyState, now: floa
 def triage_for_evacuation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model
 ) -> None:
-    """Triage a casualty anew before the request for evacuation from a facility: who is out of danger is less urgent.
+    """Triage a casualty anew by the state before the request for evacuation from a facility.
 
-    After all operations T2 are the true T1 who have been in intensive care, and T3 the others; before them T2.
+    The expectant keep their category. Those who may die, the grave who still need an operation and those with a
+    complication only become more urgent.
     """
     record = output.patients[row]
+    if casualty.expectant or not model.network.role[casualty.facility]:
+        return
+    category = category_of_state(record, casualty, now, model)
     if (
         casualty.life < math.inf
         or casualty.late_death_at < math.inf
-        or casualty.expectant
         or casualty.stage == Stage.COMPLICATION
-        or not model.network.role[casualty.facility]
+        or (casualty.needs_surgery and not casualty.operated and casualty.grave)
     ):
-        return
-    category = _URGENT
-    if casualty.needs_surgery and not casualty.operated:
-        if record.kind == CasualtyKind.WOUNDED and casualty.grave:
-            return
-    elif casualty.definitive or not casualty.grave:
-        watched = casualty.intensive and record.triage == TriageCategory.T1
-        category = _URGENT if watched else _MINOR
-    if category > casualty.category:
+        category = min(category, int(casualty.category))
+    casualty.sorted_inside = 1
+    if category != casualty.category:
         casualty.category = category
         if may_log_repeating_event(output, casualty):
             log_event(output, row, now, casualty.facility, Event.TRIAGED, category)

@@ -87,6 +87,7 @@ def _hit_facility(
             casualty.is_free
             or casualty.facility != facility
             or casualty.stage == Stage.LEAVE
+            or casualty.in_quarters
             or casualty.stage == Stage.CLOSED
             or is_dead(casualty)
         ):

@@ -101,7 +101,8 @@ STAGE_MEANINGS = dict(
         STAGES,
         (
             "from the injury to the request for a vehicle: first aid, and the time before it",
-            "from the request to the departure: waiting for a vehicle, or for a facility with room; loading",
+            "from the request to the departure: the preparation for the journey, waiting for a vehicle, or for a "
+            "facility with room; loading",
             "from the departure to the arrival, unloading included",
             "from the arrival to the end of triage: waiting at the door or for a triage team, and triage",
             "the model's fixed times between triage and treatment, and between treatment and the operation",

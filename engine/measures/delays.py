@@ -68,7 +68,7 @@ _POINT_OF_INJURY, _TRIAGE, _PREPARATION = (
 
 _WORDS = {
     DelayStage.POINT_OF_INJURY: "care at the point of injury",
-    DelayStage.VEHICLE: "waiting for a vehicle",
+    DelayStage.VEHICLE: "preparation for the journey and waiting for a vehicle",
     DelayStage.TRAVEL: "travel",
     DelayStage.TRIAGE: "waiting for a place and triage",
     DelayStage.PREPARATION: "preparation for treatment and surgery",

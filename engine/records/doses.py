@@ -6,31 +6,54 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.codes import NONE, TREATMENTS, CasualtyKind, Treatment, TriageCategory
+from engine.codes import (
+    COMPLICATIONS,
+    LIMBS,
+    NONE,
+    TREATMENTS,
+    CasualtyKind,
+    Event,
+    Treatment,
+    TriageCategory,
+)
+from engine.records.burns import MOST_BURNT, burnt_percent
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest, of_kinds
 from engine.records.values import Coded, Values
-from engine.tables import MINUTE, Table
+from engine.tables import DAY, MINUTE, Table
 from scenarios import catalogue
 
 _HEAVIEST = 255
 """kg; the largest weight that a column can hold."""
 
+_HEAVY, _HEAVY_STEP, _HEAVY_STEPS, _HEAVY_STEP_DOSE = 80, 10, 18, 100.0
+"""Of doses by the burnt share: kg from which they rise, kg of a step, steps, and what each adds (the rule of ten)."""
+
 TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
 """Treatments that put a tube into the airway."""
+
+_INFECTIONS = tuple(
+    COMPLICATIONS.index(name)
+    for name in COMPLICATIONS
+    if "infection" in name or name in ("pneumonia", "sepsis")
+)
+_INFECTION_DAYS = 7
+"""After the onset of an infection in which antibiotics are given for it."""
 
 _SEVERE_GRADES = (2, 3)
 """Grades of agent casualties that are severe: `PatientRow.severity`."""
 
 
 class _Formulary(NamedTuple):
-    """The doses of the catalogue as look-ups."""
+    """The doses of the catalogue as look-ups. The rows are those of doses.csv, then those of medications.csv."""
 
     rows: NDArray[np.int16]
     """Row of doses.csv by treatment and mask of states; -1 without one. Shape (treatments, 2 ** states)."""
     depends: NDArray[np.bool_]
     """By treatment, whether any of the states decides."""
+    of_diagnosis: dict[int, NDArray[np.int64]]
+    """By treatment the row of medications.csv of each condition; -1 without one."""
     drugs: list[str | None]
     """By row; None at the end."""
     doses: list[str | None]
@@ -38,19 +61,44 @@ class _Formulary(NamedTuple):
     """By row, the first of its texts in `doses`: one, or one for each body weight in kg."""
     per_kg: NDArray[np.int32]
     """By row: 1 where the dose follows the weight."""
+    per_percent: NDArray[np.int32]
+    """By row: 1 where the dose follows the burnt share of the body surface and, above 80 kg, the weight."""
     routes: list[str | None]
     allowed: NDArray[np.int8]
     """By row and access (bit 0 intravenous, bit 1 intraosseous), the index of the route. Shape (rows, 4)."""
 
 
 def _formulary(_: CodeTables) -> _Formulary:
-    given = catalogue.doses()
+    by_state, by_code = catalogue.doses(), catalogue.medications()
     states = len(catalogue.DOSE_STATES)
     rows = np.full((len(TREATMENTS), 1 << states), -1, np.int16)
-    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in given]
-    for number in reversed(range(len(given))):
+    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in by_state]
+    for number in reversed(range(len(by_state))):
         holds = (np.arange(1 << states) & masks[number]) == masks[number]
-        rows[TREATMENTS.index(given[number].treatment), holds] = number
+        rows[TREATMENTS.index(by_state[number].treatment), holds] = number
+    codes = [condition.code for condition in catalogue.conditions()]
+    of_diagnosis = {}
+    for treatment in dict.fromkeys(medication.treatment for medication in by_code):
+        found = np.full(len(codes), -1, np.int64)
+        for number, medication in reversed(list(enumerate(by_code, len(by_state)))):
+            if medication.treatment == treatment:
+                found[[code.startswith(medication.codes) for code in codes]] = number
+        of_diagnosis[TREATMENTS.index(treatment)] = found
+    given: list[catalogue.Dose] = [
+        *by_state,
+        *(
+            catalogue.Dose(
+                treatment=row.treatment,
+                drug=row.drug,
+                dose=row.dose,
+                unit=row.unit,
+                routes=row.routes,
+                source=row.source,
+                tag=row.tag,
+            )
+            for row in by_code
+        ),
+    ]
     doses: list[str | None] = []
     first = []
     for row in given:
@@ -63,17 +111,28 @@ def _formulary(_: CodeTables) -> _Formulary:
     return _Formulary(
         rows,
         (rows != rows[:, :1]).any(axis=1),
+        of_diagnosis,
         [*(row.drug for row in given), None],
         [*doses, None],
         np.array([*first, len(doses)], np.int32),
         np.array([*(row.per_kg for row in given), 0], np.int32),
+        np.array([*(row.per_percent for row in given), 0], np.int32),
         [*routes, None],
         allowed,
     )
 
 
 def _dose_texts(row: catalogue.Dose) -> list[str | None]:
-    """Return the text of a dose, or one for each body weight in kg; None where the catalogue gives no dose."""
+    """Return the text of a dose, or one for each body weight in kg, or one for each per cent of the body surface burnt.
+
+    None where the catalogue gives no dose.
+    """
+    if row.per_percent:
+        return [
+            f"{float(row.dose) * percent + _HEAVY_STEP_DOSE * step:.0f} {row.unit}"
+            for percent in range(MOST_BURNT + 1)
+            for step in range(_HEAVY_STEPS)
+        ]
     if row.per_kg:
         amounts = [float(amount) for amount in row.dose.split(" and ")]
         return [
@@ -93,10 +152,12 @@ def _route(routes: tuple[str, ...], access: int) -> str:
 
 
 class _Given(NamedTuple):
-    """What is given in each treatment: row of doses.csv, -1 without one; weight of the patient; index of the route."""
+    """What is given in each treatment: row of doses.csv, -1 without one; weight and burns of the patient; route."""
 
     rows: NDArray[np.int64]
     weights: NDArray[np.int64]
+    burns: NDArray[np.int64]
+    """Index of the dose among those by burnt share and weight."""
     routes: NDArray[np.int64]
 
 
@@ -112,8 +173,39 @@ def _given(view: View) -> _Given:
     depends = np.flatnonzero(formulary.depends.take(treatments["kind"]))
     masks[depends] = _states(view, treatments[depends], access[depends] > 0)
     rows = formulary.rows[treatments["kind"], masks].astype(np.int64)
+    for code, by_condition in formulary.of_diagnosis.items():
+        of_kind = np.flatnonzero(treatments["kind"] == code)
+        of_patient = _of_diagnosis(view, by_condition).take(who[of_kind])
+        rows[of_kind] = np.where(of_patient >= 0, of_patient, rows[of_kind])
     routes = formulary.allowed[rows, access].astype(np.int64)
-    return _Given(rows, patients["weight"].take(who).astype(np.int64), np.where(rows < 0, -1, routes))
+    weights = patients["weight"].take(who).astype(np.int64)
+    burnt = np.maximum(view.compute_of_chunk(burnt_percent), 0).take(who)
+    burns = burnt * _HEAVY_STEPS + np.clip((weights - _HEAVY) // _HEAVY_STEP, 0, _HEAVY_STEPS - 1)
+    return _Given(rows, weights, burns, np.where(rows < 0, -1, routes))
+
+
+def _of_diagnosis(view: View, found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return by patient the row of medications.csv of a wound or the main diagnosis; -1 without one."""
+    patients, wounds = view.chunk.patients, view.chunk.wounds
+    rows = np.where(
+        patients["kind"] == CasualtyKind.WOUNDED, -1, found.take(patients["condition"], mode="clip")
+    )
+    np.maximum.at(rows, wounds["patient"], found.take(wounds["condition"]))
+    return rows
+
+
+def _is_infected(view: View, treatments: Table) -> NDArray[np.bool_]:
+    """Return which treatments are in the days after the onset of an infection that is a complication."""
+    events = view.chunk.events
+    found = events[events["kind"] == Event.COMPLICATION]
+    infections = found[np.isin(found["detail"] // LIMBS, _INFECTIONS)]
+    who, start = treatments["patient"], treatments["start"].astype(np.int64)
+    if not len(infections):
+        return np.zeros(len(treatments), bool)
+    place = Lookup(infections, "at", who, start).last_before()
+    since = start - infections["at"].take(np.maximum(place, 0))
+    infected: NDArray[np.bool_] = (place >= 0) & (since < _INFECTION_DAYS * DAY)
+    return infected
 
 
 def _states(view: View, treatments: Table, access: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -159,6 +251,8 @@ def _states(view: View, treatments: Table, access: NDArray[np.bool_]) -> NDArray
     for row in catalogue.dose_times():
         put(row.state, _is_near(view, treatments, row))
     put("severe_agent", np.isin(patients["severity"].take(who), _SEVERE_GRADES))
+    put("minor", patients["triage"].take(who) == TriageCategory.T3)
+    put("hospital_infection", _is_infected(view, treatments))
     put("ill", patients["kind"].take(who) == CasualtyKind.DISEASE)
     put("access", access)
     put("facility", treatments["facility"] >= 0)
@@ -212,7 +306,8 @@ def dose_values(view: View) -> Values:
     """Return the dose of each treatment, by body weight where the catalogue says so."""
     formulary: _Formulary = view.code_tables.reusable(_formulary, _formulary)
     given: _Given = view.compute(_given)
-    return Coded(formulary.doses, formulary.first[given.rows] + formulary.per_kg[given.rows] * given.weights)
+    further = formulary.per_kg[given.rows] * given.weights + formulary.per_percent[given.rows] * given.burns
+    return Coded(formulary.doses, formulary.first[given.rows] + further)
 
 
 def routes(view: View) -> Values:

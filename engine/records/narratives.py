@@ -68,7 +68,8 @@ class _Circumstances(NamedTuple):
     """Bounds of the postures. Shape (causes + 1, postures)."""
     protection: list[str]
     worn: NDArray[np.float64]
-    """Bounds of the protective equipment. Shape (2, postures, equipment); the first of others than agent casualties."""
+    """Bounds of the protective equipment. Shape (3, postures, equipment); the first of others than agent
+    casualties, the last of those whom a liquid on the skin poisons."""
 
 
 def _circumstances(code_tables: CodeTables) -> _Circumstances:
@@ -82,10 +83,10 @@ def _circumstances(code_tables: CodeTables) -> _Circumstances:
         only.append(len(given) == 1)
         postures.append(_bounds([given.get(posture, 0.0) for posture in catalogue.POSTURES]))
     equipment = list(dict.fromkeys(row.protection for row in catalogue.protections()))
-    worn = np.zeros((2, len(catalogue.POSTURES), len(equipment)))
+    worn = np.zeros((3, len(catalogue.POSTURES), len(equipment)))
     for protection in catalogue.protections():
         for posture in protection.postures:
-            place = int(protection.agents), catalogue.POSTURES.index(posture)
+            place = int(protection.agents) + int(protection.liquid), catalogue.POSTURES.index(posture)
             worn[place][equipment.index(protection.protection)] = protection.share
     bounds = np.apply_along_axis(lambda shares: _bounds(shares.tolist()), 2, worn)
     return _Circumstances(words, np.array(known), np.array(only), np.array(postures), equipment, bounds)
@@ -113,6 +114,8 @@ def _drawn(view: View) -> _Drawn:
     at_sea = (types == "naval") & (patients["stream"] == Stream.BATTLE) & ~tables.only[cause]
     posture = np.where(at_sea, aboard, posture)
     agent = (patients["kind"] == CasualtyKind.AGENT).astype(np.int64)
+    nerve = list(catalogue.agent_kinds()).index("nerve")
+    agent += (patients["agent"] == nerve) & (patients["onset"] > patients["time"])
     worn = _choose(tables.worn[agent, posture], draw(patients["id_lo"], RecordDraw.PROTECTION))
     known = tables.known[cause]
     return _Drawn(cause, np.where(known, posture, -1), np.where(known, worn, -1))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.codes import NONE, TREATMENTS, Event, Treatment
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import ends_of, last_before, of_kinds, wound_rows
+from engine.records.patient_rows import ends_of, first_after, last_before, of_kinds, wound_rows
 from engine.records.values import Coded, Joined, Values, joined
 from engine.tables import MINUTE, Table
 from scenarios import catalogue
@@ -40,7 +40,7 @@ _MOST_UNITS = 255
 
 
 @cache
-def _in_theatre() -> NDArray[np.bool_]:
+def operations_by_kind() -> NDArray[np.bool_]:
     """Return by kind of treatment whether it is an operation."""
     kinds = catalogue.treatment_kinds()
     return np.array([kinds[label].theatre for label in TREATMENTS])
@@ -82,7 +82,7 @@ def _session_of(rows: Table, treatments: Table, patients: Table) -> NDArray[np.i
 
 def _add_procedures(rows: Table, patients: Table, treatments: Table, view: View) -> None:
     """Set the procedures of each session in their order, and the finding of each wound once."""
-    done = treatments[_in_theatre().take(treatments["kind"])]
+    done = treatments[operations_by_kind().take(treatments["kind"])]
     sessions = _session_of(rows, done, patients)
     done, sessions = done[sessions >= 0], sessions[sessions >= 0]
     order = np.argsort(sessions, kind="stable")
@@ -105,10 +105,15 @@ def _add_procedures(rows: Table, patients: Table, treatments: Table, view: View)
 
 
 def _add_blood(rows: Table, patients: Table, treatments: Table) -> None:
-    """Set the units of blood whose transfusion began during each operation."""
+    """Set the units of blood whose transfusion began before the end of each operation, at the same facility.
+
+    What began before the end of an earlier operation belongs to that one.
+    """
     blood = treatments[treatments["kind"] == Treatment.BLOOD_TRANSFUSION]
-    sessions = _session_of(rows, blood, patients)
-    given = sessions >= 0
+    until = rows.copy()
+    until["ended"] = np.where(rows["ended"] < 0, patients["closed"].take(rows["patient"]), rows["ended"])
+    sessions = first_after(until, "ended", blood["patient"], blood["start"])
+    given = (sessions >= 0) & (rows["facility"].take(np.maximum(sessions, 0)) == blood["facility"])
     units = np.bincount(sessions[given], blood["units"][given], len(rows))
     rows["units"] = np.minimum(units, _MOST_UNITS)
 

@@ -23,6 +23,7 @@ _LEAVES_ICU = (
     Event.WARD_ADMITTED,
     Event.SURGERY_STARTED,
     Event.DEFINITIVE_SURGERY_STARTED,
+    Event.FACILITY_HIT,
     Event.DEPARTED,
     Event.RETURNED_TO_DUTY,
     Event.DIED,

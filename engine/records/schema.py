@@ -35,6 +35,7 @@ from engine.codes import (
     TRIAGE,
     WAITING_FOR,
 )
+from engine.records.burns import burnt_of_patients
 from engine.records.code_tables import (
     AGENT_SEVERITIES,
     AGENTS,
@@ -187,6 +188,7 @@ def _triages(view: View) -> tuple[Table, Codes]:
 
 
 _TOURNIQUETS = ("tourniquet", "junctional_tourniquet")
+_CONVERSION = TREATMENTS.index("tourniquet_conversion")
 _TOURNIQUET = np.dtype(
     [
         ("start", "i8"),
@@ -216,7 +218,17 @@ def _tourniquets(view: View) -> tuple[Table, Codes]:
     operated = events[events["kind"] == _OPERATED]
     after = first_after(operated, "at", put["patient"], put["start"])
     rows["off"] = np.where(after < 0, -1, operated["at"].take(np.maximum(after, 0))) if len(operated) else -1
+    _convert(rows, view.chunk.treatments)
     return rows, ends_of(rows, len(patients))
+
+
+def _convert(rows: Table, treatments: Table) -> None:
+    """Let the tourniquets that are converted to a dressing come off then."""
+    dressed = treatments[treatments["kind"] == _CONVERSION]
+    key = rows["patient"].astype(np.int64) << 8 | rows["wound"]
+    keys = dressed["patient"].astype(np.int64) << 8 | dressed["wound"]
+    _, ours, theirs = np.intersect1d(key, keys, return_indices=True)
+    rows["off"][ours] = dressed["start"][theirs]
 
 
 def _complications(view: View) -> tuple[Table, Codes]:
@@ -470,6 +482,15 @@ class Injury(Struct, gc=False):
     circumstances: Annotated[
         Circumstances | UnsetType, field("where the casualty was, and what happened", full=True)
     ] = UNSET
+    burnt_percent: Annotated[
+        int | UnsetType | None,
+        field(
+            "share of the body surface with burns of second degree and deeper, null where there are none",
+            Number(burnt_of_patients),
+            unit="%",
+            full=True,
+        ),
+    ] = UNSET
     diagnoses: Annotated[
         list[Diagnosis] | UnsetType,
         field("all diagnoses, the gravest first", Rows(diagnosis_rows), full=True),
@@ -679,7 +700,9 @@ class Tourniquet(Struct, gc=False):
     operated_at: Annotated[
         str | None,
         field(
-            "start of the next operation, in which it is replaced or taken off; null without one", Time("off")
+            "start of the next damage control operation, in which it is replaced or taken off, or of its conversion to "
+            "a pressure dressing; null without either",
+            Time("off"),
         ),
     ]
 
@@ -725,7 +748,7 @@ class Movement(Struct, gc=False):
     platform: Annotated[
         str | None,
         field(
-            "kind of transport, null where the scenario names none or several, and of those who never left",
+            "kind of transport, null where the scenario names none, and of those who never left",
             Label(PLATFORMS, "platform", optional=True),
         ),
     ]
@@ -758,7 +781,14 @@ class Operation(Struct, gc=False):
             "what was found: the wounds operated on, or the illness", Composed(finding_texts, MOST_PROCEDURES)
         ),
     ]
-    blood_units: Annotated[int, field("units of blood whose transfusion began in it", Number("units"))]
+    blood_units: Annotated[
+        int,
+        field(
+            "units of blood whose transfusion began at the facility before its end, in the resuscitation before it "
+            "or in it, and after the operation before",
+            Number("units"),
+        ),
+    ]
 
 
 class DeathLine(Struct, gc=False):

@@ -91,7 +91,7 @@ from engine.scenario.structs.warfare import SpecialEvent, Warfare
 from engine.scenario.structs.world import WorldEvent
 from engine.scenario.theatre import climate_of, season_of
 from engine.scenario.toml import changed_settings, to_toml, write_value
-from engine.scenario.travel import link_minutes, one_way_minutes
+from engine.scenario.travel import link_minutes, one_way_minutes, transport_kind
 from engine.scenario.warfare_types import agent_share, heaviest_type, incident_types, special_event_types
 from engine.scenario.workload import workload_of
 
@@ -209,6 +209,7 @@ __all__ = [
     "special_event_types",
     "start_seconds",
     "to_toml",
+    "transport_kind",
     "unnamed_categories",
     "used_vehicle_pools",
     "with_given",

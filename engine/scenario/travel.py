@@ -23,13 +23,26 @@ def one_way_minutes(link: Link, vehicles: list[Vehicle]) -> Distribution:
     return _minutes(link, vehicles, handling=False)
 
 
+def transport_kind(link: Link, vehicles: list[Vehicle]) -> str | None:
+    """Kind of transport of a link: that of its pool, the one named, or by default the one that gives the speed.
+
+    None where the link gives `minutes` and names none.
+    """
+    return None if link.vehicle is None and link.minutes is not None else _kind(link, vehicles)
+
+
+def _kind(link: Link, vehicles: list[Vehicle]) -> str:
+    travel: dict[str, Any] = tables.default("travel")
+    name: str = link.vehicle or travel["air_vehicle" if link.terrain == "air" else "vehicle"]
+    return next((vehicle.kind for vehicle in vehicles if vehicle.id == name), name)
+
+
 def _minutes(link: Link, vehicles: list[Vehicle], handling: bool) -> Distribution:
     if link.minutes is not None:
         return link.minutes
     travel: dict[str, Any] = tables.default("travel")
-    name = link.vehicle or travel["air_vehicle" if link.terrain == "air" else "vehicle"]
-    pool = next((vehicle for vehicle in vehicles if vehicle.id == name), None)
-    row = tables.transports()[pool.kind if pool else name]
+    pool = next((vehicle for vehicle in vehicles if vehicle.id == link.vehicle), None)
+    row = tables.transports()[_kind(link, vehicles)]
     terrain = link.terrain or ("air" if row["mode"] == "air" else travel["terrain"])
     speed_kmh = pool.speed_kmh if pool and pool.speed_kmh else float(row["speed_kmh"])
     factor = tables.terrain_factors()[terrain]

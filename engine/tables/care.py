@@ -11,7 +11,7 @@ CARE_ROWS = 104
 CONDITIONS = 4096
 """Rows of the tables by condition; fixed, so that the kernel is compiled once for all scenarios."""
 
-CARE_RANKS = 62
+CARE_RANKS = 63
 """Most treatments that are given by need: each has a bit of a whole number, by its rank in the order of priority."""
 
 OPERATIONS_OF_CONDITION = 4
@@ -45,7 +45,11 @@ class CareRules(Row):
         Ints, "u1", CONDITIONS
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
+    open_skull: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture of the skull
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
+    both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
+    holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
     intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)
@@ -53,6 +57,11 @@ class CareRules(Row):
     in_theatre: Annotated[Ints, "u1", (len(TREATMENTS), 5)]  # 1: the operation can be done at the role
     separate: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on each wound that calls for it
     needs_airway: Annotated[Ints, "u1", len(TREATMENTS)]  # 1: an operation on an intubated patient
+    operation_bit: Annotated[Ints, "i8", len(TREATMENTS)]  # mask of each operation; 0: none
+    in_cavity: Int64  # mask of the operations in head, neck, chest or belly
+    on_arrival: Annotated[
+        Ints, "u1", len(TREATMENTS)
+    ]  # 1: an operation of a higher role that does not wait for a day after the first
     short_of: Annotated[Ints, "u1", len(TREATMENTS)]  # operation in place of one that cannot be done; NONE
     # Treatment against each lethal mechanism, by region of the worst wound; NONE
     first_aid: Annotated[Ints, "u1", (len(LethalMechanism), len(Region))]
@@ -65,6 +74,7 @@ class CareLimits(Row):
 
     unconscious_gcs: Int64  # from this Glasgow Coma Scale downwards
     analgesia_ais: Int64  # lowest worst AIS
+    on_the_way_ais: Int64  # lowest worst AIS with which the wounded get an access and a blanket on the way
     analgesia_pain: Float64  # lowest pain, 0 to 10
     mild_pain: Float64  # lowest pain that is treated at all
     mild_hours: Float64  # after a dose, in which it is treated again only from `analgesia_pain` on ...
@@ -72,8 +82,31 @@ class CareLimits(Row):
     moderate_hours: Float64  # ... so many hours
     bagged_respiratory_rate: Float64  # below it breaths are given by bag and mask
     bagged_spo2: Float64  # ... or below this saturation, %
+    bagged_airway_spo2: Float64  # ... and of wounded whose airway closes
+    oxygen_spo2: Float64  # saturation, %, below which oxygen is given, ...
+    oxygen_systolic: Float64  # ... or systolic pressure, mmHg
+    craniotomy_gcs: Float64  # highest Glasgow Coma Scale after the injury with which the skull is opened
+    atropine_grade: Int64  # lowest grade of a nerve agent casualty with repeated atropine
+    atropine_minutes: Float64  # between doses during decontamination and care ...
+    atropine_later_minutes: Float64  # ... and in intensive care
+    atropine_doses: Int64  # most of them at one stage of care
+    dressing_hours: Float64  # between two dressings of a wound or burn on the ward
+    most_dressings: Int64  # so many of each during a stay
+    closure_hours: Annotated[Floats, "f8", 2]  # after cleaning in which a wound left open is closed
     cold_temperature: Float64  # below it T1 and T2 are rewarmed again, degrees Celsius
-    oxygen_hours: Float64  # from the injury or the first sign, in which oxygen goes on between facilities
+    oxygen_hours: (
+        Float64  # from the injury or the first sign, in which oxygen goes on in beds and between facilities
+    )
+    antibiotic_hours: (
+        Float64  # from the injury, in which antibiotics go on in intensive care after an operation
+    )
+    burn_fluid_area: Float64  # % of the body surface from which burns get fluids and a urinary catheter ...
+    burn_fluid_hours: Float64  # ... for so long, from the injury on
+    burn_cooling_area: Float64  # % below which burns are cooled
+    second_injector_minutes: Float64  # after the first, agent casualties below severe get one more ...
+    agent_spo2: (
+        Float64  # ... if the saturation is below this, %, or the GCS below 15; else no atropine in care
+    )
     grave_ais: Int64  # lowest worst AIS of who is resuscitated and goes to intensive care after an operation
     operates_by_category: Int64  # 1: true T1, T2 and T4 are operated on and nobody else; 0: who needs it
     most_wounds: Int64  # that get the same treatment at one place
@@ -82,7 +115,8 @@ class CareLimits(Row):
         Int64  # in one session, the debridement of soft tissue and further open fractures among them
     )
     most_urgent_operations: Int64  # in one session, without these
-    ventilated_ais: Int64  # lowest worst AIS of who stays on the ventilator after an operation in a cavity
+    massive_units: Int64  # units of blood from which a casualty stays on the ventilator after an operation
+    ventilated_spo2: Float64  # saturation below which the wounded need a tube, %
 
 
 class TreatmentParameters(Row):

@@ -68,16 +68,26 @@ class CasualtyState(Row):
     operable: UInt8  # bit r: something called for can be done at Role r
     grave: UInt8  # 1: wounded, and something would kill, blood is called for, or the worst AIS is 3 or more
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
+    airway_held: UInt8  # 1: a wound threatens the airway itself
+    calls_for_ventilator: UInt8  # 1: the injuries or the illness do
+    ventilated: UInt8  # 1: has been on the ventilator in intensive care
+    prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first
+    excision: UInt8  # 1: a wound calls for the excision of a burn; 2: and no wound for anything else
+    tourniquet: UInt8  # 1: a wound calls for a limb tourniquet, until it is operated on
     onward: UInt8  # role at which the last operation called for can be done; 0: none is called for
     care_role: UInt8  # lowest role that gives all treatments that the injuries or the illness call for
     killer: (
         UInt8  # number of the wound that would kill; NONE: none of them can do it that way, or nothing would
     )
     intensive: UInt8  # 1: has been in intensive care
-    hypotensive: UInt8  # 1: so low a pressure without a loss of blood that triage in a facility sees it
+    sorted_inside: UInt8  # 1: has been triaged before leaving a facility
+    outpatient: UInt8  # 1: nothing that the injuries or the illness call for needs a bed
+    in_quarters: UInt8  # 1: an outpatient of the facility, with limited duty in the unit
+    hypotensive: UInt8  # 1: `low_pressure` is such that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
     blood_units: UInt8  # units that resuscitation calls for; 0: no blood
     blood_given: UInt8  # units of them that there are
+    platform: UInt8  # 1 + kind of transport of the vehicle that moves the casualty; 0: the network names none
     # waiting, and the first leg
     wait_since: Float64  # ms
     wait_until: Float64  # ms when the wait ends, as far as known; infinity
@@ -103,9 +113,18 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
-    low_pressure: Float64  # mmHg by which the pressure is low without a loss of blood
+    low_pressure: Float64  # mmHg by which the pressure is low beyond what the loss of blood does
     low_pulse: Float64  # change of the pulse with it
+    gcs: Float64  # Glasgow Coma Scale after the injury; 15 without an injury of the brain
+    gcs_hours: Float64  # time constant of its recovery
+    unwell_hours: Float64  # from the first admission on, in which signs are not normal
+    tube_hours: Float64  # from the first admission on with a tube, operations and coma aside
     awake_at: Float64  # ms until when an operation keeps the casualty from leaving
+    operated_until: Float64  # ms of the end of the last operation at the present facility; -infinity
+    recovered_at: Float64  # ms until when those who breathe for themselves are watched after it; -infinity
+    arranged_at: (
+        Float64  # ms from when on the journey from the present facility is arranged; -infinity: not asked for
+    )
     reoperate_at: Float64  # ms when a further operation here is due; infinity: none
     risks: Int64  # mask of `Risk` that the injuries bring
     complications: Int64  # bit k: `Complication` k has occurred

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from engine.codes import Complication
 from engine.tables.care import CONDITIONS
-from engine.tables.rows import Floats, Ints, Row, dtype_of
+from engine.tables.rows import Float64, Floats, Int64, Ints, Row, dtype_of
 
 COMPLICATION_RISKS = 128
 """Most rows of `complication_risks.csv`."""
@@ -14,7 +14,7 @@ COMPLICATION_TREATMENTS = 4
 
 
 class ComplicationTables(Row):
-    """The two CSV files of complications. K kinds; masks have the bit 1 << `Risk`."""
+    """The CSV files of complications, and their thresholds. K kinds; masks have the bit 1 << `Risk`."""
 
     # rows of risks in the order of the kinds: those of kind k are first[k] to first[k + 1] - 1
     first: Annotated[Ints, "i8", len(Complication) + 1]
@@ -35,6 +35,9 @@ class ComplicationTables(Row):
     limbs: Annotated[Ints, "u1", (len(Complication), 2)]  # 1: its code names the arm; the leg
     of_condition: Annotated[Ints, "i8", CONDITIONS]  # mask of the risks that a condition brings
     limb: Annotated[Ints, "u1", CONDITIONS]  # `Limb` of a condition
+    massive_units: Int64  # of blood, from which a transfusion is massive
+    tourniquet_time: Float64  # ms from the injury to the operation, after which a tourniquet is a risk
+    shock_share: Float64  # share of the time to death that a bleeding casualty in shock has used on arrival
 
 
 COMPLICATION_TABLES = dtype_of(ComplicationTables)

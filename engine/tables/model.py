@@ -70,7 +70,7 @@ class PeopleTables(Row):
     weight: Annotated[Floats, "f8", (2, 2)]  # mean and SD in kg by sex
     start: Annotated[Ints, "i8", 1]  # ms of the scenario's start since 1970-01-01
     age_span: Annotated[Floats, "f8", 1]  # years above the youngest age of the rank
-    weight_limits: Annotated[Floats, "f8", 2]  # lowest and highest weight in kg
+    weight_limits: Annotated[Floats, "f8", (2, 2)]  # lowest and highest weight in kg by sex
 
 
 PEOPLE = dtype_of(PeopleTables)
@@ -102,6 +102,10 @@ class InjuryTables(Row):
     groups: Annotated[Ints, "u1", CONDITIONS]  # care an illness calls for: `CareNeed` of each illness
     side: Annotated[Ints, "u1", CONDITIONS]  # the side a condition names; NO_SIDE: its wound has none
     sex: Annotated[Ints, "u1", CONDITIONS]  # 1 + the only sex that can have a condition, else 0
+    burn_area: Annotated[Floats, "f8", CONDITIONS]  # % of the body surface that each condition burns
+    burn_most: Annotated[
+        Floats, "f8", 7
+    ]  # % that all burns of a patient stay below, by the worst AIS of one of them
     conflicts: Annotated[
         Ints, "u1", (WOUND_CONDITIONS, WOUND_CONDITIONS // 8)
     ]  # a bit for each pair of conditions of wounds that exclude each other, the lowest bit first
@@ -175,8 +179,8 @@ class SurvivalParameters(Row):
         Floats, "f8", (AGENT_KINDS, 4, 3)
     ]  # by agent and severity: P(lethal), log median minutes, sigma
     agent_onset: Annotated[
-        Floats, "f8", (AGENT_KINDS, 5)
-    ]  # by agent: share delayed, then the hours to choose from
+        Floats, "f8", (AGENT_KINDS, 6)
+    ]  # by agent: share delayed, the hours to choose from, factor on the life of the delayed
     dnbi_life: Annotated[Floats, "f8", 2]  # log median minutes, sigma
     factor: Annotated[Floats, "f8", 1]  # product of the environment's clock factors
     score: Annotated[Floats, "f8", 10]  # b, a, floor, per NISS, minutes, ceiling, recovery rate, -, -, -
@@ -290,6 +294,7 @@ class Network(Row):
     candidate_link: Annotated[Ints, "i4", CANDIDATES]  # the closest first
     distance_rank: Annotated[Floats, "f8", CANDIDATES]  # equally close ones have the same
     candidate_pool: Annotated[Ints, "i4", CANDIDATES]  # -1: unlimited vehicles
+    candidate_platform: Annotated[Ints, "u1", CANDIDATES]  # 1 + kind of transport; 0: the link names none
     candidate_way: Annotated[Ints, "i4", CANDIDATES]
     allowed_categories: Annotated[Ints, "u1", CANDIDATES]  # bit c: takes triage category c
     # 1: the destination operates, where not all of the way do
@@ -370,11 +375,18 @@ class CareParameters(Row):
     triage: Annotated[Floats, "f8", 1]  # minutes
     triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
     triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
+    triage_accuracy_slight: Float64  # at the point of injury, of T3 who need no bed
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
     over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
     plain_ais: Annotated[
         Ints, "i8", 2
     ]  # worst AIS, and AIS of the head, with which T1 is plain in a facility
+    # hours from the first admission on in which signs are not normal: injured chest, burns, who needs blood; burnt
+    # share of the surface from which burns count, %; by grade of an agent; by true category of the ill
+    unwell_hours: Annotated[Floats, "f8", 3]
+    unwell_burn: Annotated[Floats, "f8", 1]
+    unwell_by_grade: Annotated[Floats, "f8", 4]
+    unwell_by_triage: Annotated[Floats, "f8", 5]
     role1: Annotated[Floats, "f8", 3]  # triangular
     care: Annotated[Floats, "f8", 3]
     resuscitation: Annotated[Floats, "f8", 3]
@@ -388,6 +400,7 @@ class CareParameters(Row):
     reoperation_roles: Int64
     reoperation_interval_kind: Int64  # distribution of the interval
     reoperation_interval: Annotated[Floats, "f8", 3]  # its parameters, minutes
+    excision: Annotated[Floats, "f8", 3]  # minutes from the injury until a burn is excised, triangular
     # who needs intensive care
     icu_after_surgery: UInt8
     icu_after_resuscitation: UInt8
@@ -395,15 +408,23 @@ class CareParameters(Row):
     icu_niss: Int64  # lowest NISS; 76: none
     decontamination: Annotated[Floats, "f8", 1]
     # units of blood of a resuscitation, lognormal: log medians of who bleeds to death and of others, sigma,
-    # correlation, rise of the log median for each point of NISS, NISS of the medians
-    blood: Annotated[Floats, "f8", 6]
+    # correlation, rise of the log median for each point of NISS, NISS of the medians; of shock by other open wounds:
+    # log median, sigma
+    blood: Annotated[Floats, "f8", 8]
     most_units: Int64  # at most 60: what the column of units has room for beside other bits of a grant
     prehospital_units: Int64
+    unit_minutes: Annotated[Floats, "f8", 2]  # a unit of blood takes: in the bay; after it
     request_shares: Annotated[Floats, "f8", 2]  # latest share of the leg for request and departure
     preparation: Annotated[
         Floats, "f8", 5
     ]  # ms from request to departure at a facility, by assigned category
     awakening: Annotated[Floats, "f8", 1]  # ms from the end of an operation to departure
+    # ms from the end of an operation to the request, after a minor one on a limb and others; of routine after any
+    recovery: Annotated[Floats, "f8", 3]
+    arrangement: Annotated[
+        Floats, "f8", (5, 2)
+    ]  # ms to arrange the journey to Role 4, by category: least, most
+    quarters_ais: Int64  # highest worst AIS of an outpatient; 0: there are none
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity

@@ -24,7 +24,7 @@ class Baseline(Row):
 
     spread: Float64  # SD from the mean that nobody exceeds
     heart_rate: Annotated[Floats, "f8", 2]  # per minute
-    systolic: Annotated[Floats, "f8", 2]  # mmHg
+    systolic: Annotated[Floats, "f8", 2]  # mmHg, at rest
     respiratory_rate: Annotated[Floats, "f8", 2]  # per minute
     spo2: Annotated[Floats, "f8", 2]  # %
     temperature: Annotated[Floats, "f8", 2]  # degrees Celsius
@@ -32,8 +32,8 @@ class Baseline(Row):
     haemoglobin_female: Annotated[Floats, "f8", 2]
     diastolic: Annotated[Floats, "f8", 2]  # share of the systolic pressure, and mmHg added to it
     rest_pulse: Float64  # per minute
-    rest_systolic: Float64  # mmHg
-    stress_share: Float64  # of what pulse and pressure are above these: goes in care
+    stress_share: Float64  # of what the pulse is above this: goes in care
+    stress_systolic: Float64  # mmHg beyond the pressure at rest: goes in care
     calm_hours: Float64  # time constant of that
 
 
@@ -75,8 +75,8 @@ class ReadingNoise(Row):
     no_temperature: Float64
     no_temperature_minor: Float64  # in a bay, of wounded of T3
     no_signal: Annotated[
-        Floats, "f8", 2
-    ]  # pulse oximeter without a signal: below this pressure, with this probability
+        Floats, "f8", 3
+    ]  # pulse oximeter without a signal: below this pressure, with this probability; below the third always
 
 
 class BloodLoss(Row):
@@ -91,12 +91,18 @@ class BloodLoss(Row):
     units: Annotated[
         Floats, "f8", 4
     ]  # of who needs blood: at one unit, per e-fold of the units, SD between people, most
+    operative: Annotated[
+        Floats, "f8", 3
+    ]  # where blood goes on after the bay: loss per logarithm of 1 + units; minutes, time constants of rise and fall
     transfused_minutes: Float64  # time constant of what a transfusion gives back
     onset_minutes: Float64
     restored_hours: Float64  # time constant from the first admission on
     pulse: Float64  # heart rate per share lost
     pulse_collapse: Annotated[Floats, "f8", 2]  # loss from which the pulse falls, and fall per share lost
-    pressure: Annotated[Floats, "f8", 3]  # fall of the pressure at a loss, mmHg; that loss; most
+    pressure: Annotated[
+        Floats, "f8", 4
+    ]  # fall of the pressure at a loss, mmHg; that loss; most at death, in proportion to the loss; but at least
+    failing: Annotated[Floats, "f8", 2]  # mmHg: pressure below which any pulse falls; fall per mmHg
     response: Annotated[
         Floats, "f8", 2
     ]  # per SD of a person's response: part of the rise of the pulse, log of the fall of the pressure
@@ -131,12 +137,14 @@ class BrainInjury(Row):
 
 
 class LowPressure(Row):
-    """A low pressure that no loss of blood explains: AIS, probability, mmHg, change of the pulse."""
+    """A low pressure beyond what the loss of blood explains: AIS, probability, mmHg, change of the pulse."""
 
     brain: Annotated[Floats, "f8", 4]  # from this AIS on
     cord: Annotated[Floats, "f8", 4]  # of neck or chest, from this AIS on
     alone: Float64  # both only where every other wound is below this AIS
-    other: Annotated[Floats, "f8", 4]  # of whose worst wound has this AIS
+    other: Annotated[
+        Floats, "f8", 4
+    ]  # of whose worst wound has this AIS, bleeds and is T1 or T2: they get blood
     hours: Float64  # time constant from the first admission on
     seen_below: Float64  # mmHg: pressure of a person below which triage in a facility sees it
 
@@ -166,7 +174,6 @@ class ChestInjury(Row):
 class BurnInjury(Row):
     """Burns, by % of the body surface."""
 
-    surface: Annotated[Floats, "f8", 7]  # % by AIS 0 to 6
     pulse: Annotated[Floats, "f8", 2]  # per %, at most
     pressure: Annotated[Floats, "f8", 2]  # % from which it falls, mmHg per %
     temperature: Float64  # per %, until the first admission
@@ -217,7 +224,10 @@ class Illness(Row):
     by_triage: Annotated[Floats, "f8", 5]  # factor by true category, 0 to 4
     spread: Annotated[Floats, "f8", 2]  # factor of a person: lowest, span
     onset_hours: Float64  # time constant of the beginning
-    recovery_hours: Float64  # time constant from the first admission on
+    recovery_hours: Annotated[Floats, "f8", PATTERNS]  # time constant from the first admission on
+    cold_coma: Annotated[
+        Floats, "f8", 2
+    ]  # of hypothermia: temperature below which the GCS falls, points per degree
 
 
 class Pain(Row):
@@ -228,6 +238,7 @@ class Pain(Row):
     burn: Float64
     days: Float64  # time constant
     pulse: Float64  # heart rate per point
+    pressure: Float64  # systolic pressure per point, mmHg
     spoken_gcs: Int64  # lowest GCS of those who can say
     onset_minutes: Float64  # time constant of the relief from a dose on
     analgesia_minutes: Float64  # time constant of analgesia
@@ -263,11 +274,19 @@ class TubeRules(Row):
     waking: Annotated[
         Floats, "f8", 2
     ]  # points of the GCS that anaesthesia costs then; minutes, time constant
+    weaning: Annotated[
+        Floats, "f8", 3
+    ]  # minutes before the tube is out: sedation ends; points of the GCS that it costs after; minutes, time constant
+    weaned_eye: Int64  # at most then
+    weaned_motor: Int64
     waiting_hours: Float64  # least stay of the tube once evacuation is requested
     landed_minutes: Float64  # least stay after the arrival
+    settled_hours: Float64  # least stay in intensive care after an operation
+    awake_hours: Float64  # out at least so long before the end of intensive care, or not at all
     unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
-    finished_hours: Float64  # from the definitive operation on
-    brain_ais: Int64  # of the head, from which it stays as long as for the brain
+    finished_hours: Float64  # from the last operation on, after much blood
+    recovery_minutes: Annotated[Floats, "f8", 2]  # from any other operation on; from intensive care on
+    brain_ais: Int64  # AIS of the head from which the tube stays in for the journey
 
 
 class Laboratory(Row):
@@ -291,9 +310,13 @@ class Schedule(Row):
 
     minutes: Annotated[Floats, "f8", (WATCHES, 5)]  # by `Watch` and category, 0 to 4
     thinning: Float64  # share of the time at a place that is the least interval there
+    recovery: Annotated[Floats, "f8", 2]  # on a ward after an operation: for so many hours, minutes at most
     settled: Annotated[
         Floats, "f8", 2
     ]  # minutes at a place from which those in no danger are seen less often; least interval then
+    agent: Annotated[
+        Floats, "f8", 4
+    ]  # agent casualties: minutes from the onset, largest interval until then; the same for the time after it
     unwell: Annotated[
         Floats, "f8", 4
     ]  # pulse above which, systolic pressure, saturation and GCS below which a patient is in danger
@@ -396,6 +419,9 @@ class Physiology(Row):
     admitted_at: Float64  # at the first MTF; infinity
     worst_loss: Float64
     transfused_at: Float64
+    bled: Float64  # share of the blood volume that goes on to be lost while blood goes on after the bay
+    bled_at: Float64
+    bled_until: Float64
     # treatments
     tube_at: Float64
     tube_until: Float64

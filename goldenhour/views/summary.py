@@ -26,7 +26,7 @@ RATE_LABELS = {
 
 STAGE_LABELS = {
     "point_of_injury": "point of injury",
-    "vehicle": "waiting for a vehicle",
+    "vehicle": "waiting to leave",
     "travel": "travel",
     "triage": "place and triage",
     "preparation": "preparation",

@@ -76,6 +76,7 @@ from scenarios.catalogue.record_texts import (
     POSTURES,
     Dose,
     DoseTime,
+    Medication,
     allergies,
     avpu_rows,
     circumstances,
@@ -87,10 +88,12 @@ from scenarios.catalogue.record_texts import (
     duty_limits,
     escorts,
     histories,
+    medications,
     procedure_codes,
     protections,
 )
 from scenarios.catalogue.tables import CatalogueError
+from scenarios.catalogue.thresholds import thresholds
 from scenarios.catalogue.vocabulary import Agent, Climate, Complication, Grade, Risk, Season
 
 __all__ = [
@@ -117,6 +120,7 @@ __all__ = [
     "Grade",
     "Group",
     "MechanismCare",
+    "Medication",
     "MixFactor",
     "Names",
     "Nation",
@@ -156,6 +160,7 @@ __all__ = [
     "groups",
     "histories",
     "mechanism_care",
+    "medications",
     "mix_factors",
     "names",
     "nation_index",
@@ -168,6 +173,7 @@ __all__ = [
     "snomed",
     "snomed_notice",
     "sources",
+    "thresholds",
     "treatment_kinds",
     "units",
     "wound_fits",

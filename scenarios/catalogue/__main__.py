@@ -10,5 +10,6 @@ if __name__ == "__main__":
         catalogue.external_causes()
         catalogue.complication_kinds()
         catalogue.complication_risks()
+        catalogue.thresholds()
     except catalogue.CatalogueError as error:
         sys.exit(str(error))

@@ -51,13 +51,13 @@ class TreatmentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """It runs beside the other treatments until the care ends."""
     each_wound: bool = False
     """Each wound that needs it gets it; else a patient gets it for all wounds."""
-    dose: str = ""
-    route: str = ""
     consumables: str = ""
     needs_access: bool = False
     """Only with an intravenous or intraosseous access."""
     needs_airway: bool = False
     """An operation on a patient whose airway is secured first."""
+    cavity: bool = False
+    """An operation in head, neck, chest or belly."""
     latest_minutes: float | None = None
     """Not given later than so many minutes after the injury."""
     once: bool = False
@@ -71,8 +71,6 @@ class TreatmentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     makes_needless: tuple[Treatment, ...] = ()
     """Treatments that are not given once it has been, or where it can be given."""
     effect: str
-    pcs_code: str = ""
-    """An example in ICD-10-PCS, where a release confirms it."""
     source: str
     tag: Tag
 
@@ -94,7 +92,7 @@ class MechanismCare(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class NeedRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What conditions need whose own rows name neither needs nor operations.
+    """What conditions need whose own rows name neither needs nor operations; with `also`, what all need.
 
     A rule holds for the conditions that meet all its cells: one of the `uses`, `groups` and `regions`, all of the
     `flags` and none of those in `without`, one of the texts of `display` in the display and none of `not_display`, and
@@ -109,6 +107,8 @@ class NeedRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     display: tuple[str, ...] = ()
     not_display: tuple[str, ...] = ()
     ais_from: int = 0
+    also: bool = False
+    """It holds also for conditions whose own rows name needs or operations."""
     needs: tuple[Treatment, ...] = ()
     operations: tuple[Treatment, ...] = ()
     source: str
@@ -173,6 +173,10 @@ def check_treatment(name: str, line: int, row: TreatmentKind) -> None:
         )
     if row.theatre and not {"role2", "role3"}.issuperset(row.places):
         raise CatalogueError(name, line, "places", "|".join(row.places), "role2, role3 for an operation")
+    if row.cavity and not (row.theatre and row.needs_airway):
+        raise CatalogueError(
+            name, line, "cavity", "yes", "nothing: only operations that need an airway have it"
+        )
     if row.short_of is not None and not row.theatre:
         raise CatalogueError(name, line, "short_of", row.short_of, "nothing: only operations have it")
     if row.once and row.repeat_minutes:
@@ -200,13 +204,14 @@ def need_rules() -> tuple[NeedRule, ...]:
 def needs_of(condition: Condition) -> Needs:
     """Return what a condition calls for: its own needs and operations, else those of the rules that hold for it.
 
-    What is done in a theatre is an operation, in whichever of the two columns it stands.
+    The rules with `also` add to its own. What is done in a theatre is an operation, in whichever of the two columns
+    it stands.
     """
     needs, operations = condition.needs, condition.operations
-    if not needs and not operations:
-        rules = [rule for rule in need_rules() if rule.holds(condition)]
-        needs = tuple(need for rule in rules for need in rule.needs)
-        operations = tuple(operation for rule in rules for operation in rule.operations)
+    alone = not needs and not operations
+    rules = [rule for rule in need_rules() if (alone or rule.also) and rule.holds(condition)]
+    needs += tuple(need for rule in rules for need in rule.needs)
+    operations += tuple(operation for rule in rules for operation in rule.operations)
     kinds = treatment_kinds()
     given = (*operations, *needs)
     return Needs(

@@ -62,6 +62,8 @@ class AgentKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     title: str
     delayed_share: float
     delay_hours: tuple[float, ...]
+    delayed_life: float = 1.0
+    """What the life of those who die is multiplied with where symptoms are delayed."""
     source: str
     tag: Tag
 

@@ -13,9 +13,6 @@ CODES = "complications.csv"
 KINDS = "complication_kinds.csv"
 RISKS = "complication_risks.csv"
 
-MOST_TREATMENTS = 4
-"""Most treatments that a complication calls for."""
-
 
 class ComplicationKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A complication: when it occurs, what it needs, and what it does to the stay.
@@ -107,10 +104,6 @@ def check_complication(name: str, line: int, row: ComplicationKind) -> None:
     if not row.earliest_hours < row.median_hours < row.upper_hours:
         hours = f"{row.earliest_hours:g}, {row.median_hours:g}, {row.upper_hours:g}"
         raise CatalogueError(name, line, "median_hours", hours, "earliest_hours < median_hours < upper_hours")
-    if len(row.needs) > MOST_TREATMENTS:
-        raise CatalogueError(
-            name, line, "needs", "|".join(row.needs), f"at most {MOST_TREATMENTS} treatments"
-        )
 
 
 @cache

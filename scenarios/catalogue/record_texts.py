@@ -24,10 +24,12 @@ DoseState = Literal[
     "reduction",
     "no_nsaid",
     "psychotic",
+    "minor",
+    "hospital_infection",
 ]
 """What decides on a drug and its dose: signs of `dose_states.csv`, diagnoses of `dose_diagnoses.csv`, other treatments
 before or after by `dose_times.csv`, the grade of an agent, illness, an intravenous or intraosseous access, and the
-place."""
+place, a true category of T3, and an infection that is a complication."""
 DiagnosisState = Literal["no_mouth", "no_nsaid", "psychotic"]
 """States of `dose_diagnoses.csv`. Who is not in `no_mouth` is in `mouth`."""
 DOSE_STATES: tuple[DoseState, ...] = get_args(DoseState)
@@ -54,9 +56,23 @@ class Dose(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An amount, or a text; empty for blood, whose units are in the record."""
     per_kg: bool = False
     """The amounts, with " and " between them, are for each kilogram of body weight."""
+    per_percent: bool = False
+    """The amount is for each per cent of the body surface burnt, and 100 more for each 10 kg above 80 kg."""
     unit: str = ""
     routes: tuple[Route, ...]
     """The first for which the patient has the access; else the last that needs none, else the first."""
+
+
+class Medication(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The drug of a treatment for diagnoses: it comes before those of `doses.csv`; the first row that holds counts."""
+
+    treatment: Treatment
+    codes: tuple[str, ...]
+    """Beginnings of codes, of the main diagnosis or of wounds."""
+    drug: str
+    dose: str
+    unit: str = ""
+    routes: tuple[Route, ...]
 
 
 class DoseSign(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,10 +166,17 @@ def doses() -> tuple[Dose, ...]:
     rows = _rows("doses.csv", Dose)
     for line, row in enumerate(rows, 2):
         try:
-            [float(amount) for amount in (row.dose if row.per_kg else "0").split(" and ")]
+            [float(amount) for amount in (row.dose if row.per_kg or row.per_percent else "0").split(" and ")]
         except ValueError:
-            raise CatalogueError("doses.csv", line, "dose", row.dose, "a number where it is per_kg") from None
+            allowed = "a number where it is per_kg or per_percent"
+            raise CatalogueError("doses.csv", line, "dose", row.dose, allowed) from None
     return rows
+
+
+@cache
+def medications() -> tuple[Medication, ...]:
+    """Drugs by diagnosis, in the order in which they are considered."""
+    return _rows("medications.csv", Medication)
 
 
 @cache
@@ -248,6 +271,8 @@ class Protection(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True
     postures: tuple[Posture, ...]
     agents: bool = False
     """Of agent casualties; else of all others."""
+    liquid: bool = False
+    """Of agent casualties whom a liquid on the skin poisons, hours later."""
     protection: str
     share: float
 

@@ -88,6 +88,15 @@ Treatment = Literal[
     "bronchodilator",
     "thromboprophylaxis",
     "bag_mask_ventilation",
+    "wound_closure",
+    "foreign_body_removal",
+    "imaging",
+    "cast",
+    "brace",
+    "personal_decontamination",
+    "atropine",
+    "tourniquet_conversion",
+    "urinary_catheter",
 ]
 """Labels of `engine.codes.Treatment`."""
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from bench.clinical.columns import NEVER, Array, Column, first, has, value_at_first
 from bench.clinical.predicates.registry import predicate
-from bench.clinical.records import HOUR, Records
-from engine.codes import COMPLICATIONS, LIMBS
+from bench.clinical.records import HOUR, MINUTE, Records
+from engine.codes import COMPLICATIONS, LIMBS, Event, TriageCategory
+from engine.records.patient_rows import last_before
 
 
 @predicate
@@ -100,3 +101,77 @@ def fatal(r: Records) -> Callable[[str], Column]:
         return r.patients.fatal_complication == COMPLICATIONS.index(label)
 
     return of
+
+
+def _category_on_leaving(r: Records) -> Array:
+    """Return the triage category with which each departure of events happens; 0 without one."""
+    before = row_before(r, r.events.kind("triaged"))
+    return np.where(before >= 0, r.chunk.events["detail"][np.maximum(before, 0)], 0)
+
+
+def _sign_at_event(r: Records, sign: str) -> Array:
+    """Return a sign as last taken before each event, at most 15 minutes earlier; not a number without one."""
+    taken = getattr(r.vitals, sign).values.astype(np.float64)
+    events = r.chunk.events
+    known = np.flatnonzero(~np.isnan(taken))
+    if not len(known):
+        return np.full(len(events), np.nan)
+    readings = r.chunk.vitals[known]
+    places = last_before(readings, "at", events["patient"].astype(np.int64), events["at"].astype(np.int64))
+    place = np.maximum(places, 0)
+    fresh = (places >= 0) & (events["at"] - readings["at"][place] <= 15 * MINUTE)
+    return np.where(fresh, taken[known][place], np.nan)
+
+
+@predicate
+def leaves_intubated(r: Records) -> Column:
+    """Departures from facilities of the intubated, and of those with GCS 8 or less."""
+    tube = ~np.isnan(_sign_at_event(r, "etco2"))
+    return onward_departure(r) & r.events.rows.column(tube | (_sign_at_event(r, "gcs") <= 8))
+
+
+@predicate
+def leaves_confused_or_breathless(r: Records) -> Column:
+    """Departures from facilities with GCS 12 or less, or a saturation below 92."""
+    signs = (_sign_at_event(r, "gcs") <= 12) | (_sign_at_event(r, "spo2") < 92)
+    return onward_departure(r) & r.events.rows.column(signs)
+
+
+@predicate
+def leaves_below(r: Records) -> Callable[[int], Column]:
+    """Departures with a triage category that is less urgent than the one given."""
+
+    def below(category: int) -> Column:
+        return r.events.rows.column(_category_on_leaving(r) > category)
+
+    return below
+
+
+def _departs_to_role4(r: Records) -> Column:
+    """Departures from a facility of Role 2 or 3 to Role 4 that are routine."""
+    events, patient = r.chunk.events, r.events.rows.patient
+    following = np.minimum(np.arange(len(events)) + 1, len(events) - 1)
+    roles = r.role(r.events).values
+    request = row_before(r, r.events.kind("evacuation_requested"))
+    routine = (request >= 0) & (events["detail"][np.maximum(request, 0)] == TriageCategory.T3)
+    to = (
+        (patient[following] == patient)
+        & (events["kind"][following] == Event.ARRIVED)
+        & (roles[following] == 4)
+    )
+    return onward_departure(r) & r.events.rows.column(to & routine & (roles >= 2))
+
+
+@predicate
+def goes_to_role4_routine(r: Records) -> Column:
+    """Patients whose movement to Role 4 from Role 2 or 3 is routine."""
+    return has(_departs_to_role4(r))
+
+
+@predicate
+def goes_to_role4_within_12h(r: Records) -> Column:
+    """Patients who leave for Role 4 as routine within 12 hours of arrival at the facility before it."""
+    came = row_before(r, r.events.kind("arrived"))
+    at = r.chunk.events["at"]
+    soon = (came >= 0) & (at - at[np.maximum(came, 0)] < 12 * HOUR)
+    return has(_departs_to_role4(r) & r.events.rows.column(soon))

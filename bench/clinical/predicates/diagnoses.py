@@ -327,3 +327,19 @@ def mechanisms_of_incident_differ(r: Records) -> Column:
     np.minimum.at(low, which[wounded], table["mechanism"][wounded])
     np.maximum.at(high, which[wounded], table["mechanism"][wounded])
     return r.patients.rows.column(wounded & (low[which] != high[which]))
+
+
+@cache
+def _burn_areas() -> Array:
+    """Return by condition the middle of the burned share of the body surface, in per cent."""
+    shares = [condition.burn_share for condition in catalogue.conditions()]
+    return np.array([0.0 if share is None else sum(share) / 2 for share in shares])
+
+
+@predicate
+def burnt_percent(r: Records) -> Column:
+    """Share of the body surface that is burnt, in per cent: of all wounds, or of the main diagnosis."""
+    wounds, patients = r.chunk.wounds, r.chunk.patients
+    area = np.bincount(wounds["patient"], _burn_areas()[wounds["condition"]], minlength=len(r.chunk))
+    wounded = r.patients.kind("wounded").values
+    return r.patients.rows.column(np.where(wounded, area, _burn_areas()[patients["condition"]]))

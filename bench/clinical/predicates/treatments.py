@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.clinical.columns import Column
+from bench.clinical.columns import Column, count, has
 from bench.clinical.predicates.registry import predicate
 from bench.clinical.records import HOUR, MINUTE, Records
 from engine.records import CodeTables, doses
@@ -31,9 +31,16 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
     "wound_care": ("wound_debridement",),
     "hypothermia_prevention": ("rewarming",),
     "burn_dressing": ("burn_excision", "wound_care"),
+    "atropine_and_oxime": ("autoinjector",),
     "eye_shield": ("eye_repair",),
 }
 """By treatment that a condition needs: treatments that answer the need as well."""
+
+BY_STATE = {"oxygen", "intubation", "ventilation"}
+"""Treatments that only the state decides on, whatever a condition needs: a low saturation, coma, a lost airway."""
+
+FOR_BLEEDING = {"blood_transfusion", "calcium", "tranexamic_acid"}
+"""Needs of torn lungs and intercostal vessels only where these bleed on: a drain is enough for 85 to 90 %."""
 
 
 @predicate
@@ -82,8 +89,11 @@ def _unmet(r: Records, attribute: str, alternatives: dict[str, tuple[str, ...]])
     given = r.sets.attribute(attribute)
     nobody = r.patients.everything() & False
     asked, lacking = nobody, nobody
-    for label in sorted({label for row in given for label in row}):
+    drained = r.sets.mask("chest_drained")
+    for label in sorted({label for row in given for label in row} - BY_STATE):
         mask = np.array([label in row for row in given])
+        if label in FOR_BLEEDING:
+            mask = mask & ~drained
         needy = r.with_condition(mask)
         answered = r.given(label, *alternatives.get(label, ()))
         asked, lacking = asked | needy, lacking | (needy & ~answered)
@@ -98,7 +108,7 @@ def has_needs(r: Records) -> Column:
 
 @predicate
 def need_unmet(r: Records) -> Column:
-    """Patients who lack a treatment that one of their conditions needs."""
+    """Patients who lack a treatment that one of their conditions needs; of some the state decides instead."""
     return _unmet(r, "needs", ALTERNATIVES)[1]
 
 
@@ -117,6 +127,13 @@ def drug(r: Records) -> Callable[..., Column]:
     """Treatments with a drug whose name contains one of some words."""
     values: Any = doses.drugs(_treatment_view(r))
     return lambda *words: _rows_with(r, values, lambda text: any(word in text for word in words))
+
+
+@predicate
+def unnamed(r: Records) -> Column:
+    """Treatments without the name of a drug."""
+    values: Any = doses.drugs(_treatment_view(r))
+    return ~_rows_with(r, values, bool)
 
 
 @predicate
@@ -164,3 +181,18 @@ def sign_before(r: Records) -> Callable[[str, float], Column]:
         return r.treatments.rows.column(found)
 
     return value
+
+
+@predicate
+def drained_on_one_side(r: Records) -> Column:
+    """Patients with a lesion of both lungs that has got a chest drain on one side only."""
+    rows = r.treatments.kind("chest_drain") & r.of_wound(r.wounds.among("both_lungs_torn"))
+    drains = count(rows)
+    return (drains > 0) & (drains < 2)
+
+
+@predicate
+def ventilated_long(r: Records) -> Column:
+    """Patients ventilated for more than four hours at a stretch."""
+    given = r.treatments
+    return has(given.kind("ventilation") & (given.end - given.start > 4 * HOUR))

@@ -160,3 +160,22 @@ def pain_before_analgesia(r: Records) -> Column:
     """Vital signs with a pain score, GCS 14 or more, before any analgesia or anaesthesia."""
     eased = r.started("analgesia", "intubation", *OPERATIONS)
     return (r.vitals.pain >= 0) & (r.vitals.gcs >= 14) & (r.vitals.at < eased)
+
+
+@predicate
+def lowest_saturation(r: Records) -> Column:
+    """Lowest saturation of each patient; NEVER without vital signs."""
+    return first(r.vitals.spo2, r.vitals.spo2 >= 0)
+
+
+@predicate
+def longest_gap_of_agents_hours(r: Records) -> Column:
+    """Longest time without vital signs from the first door, in the six hours from the onset on, in hours."""
+    at, patient = r.vitals.at.values, r.vitals.rows.patient
+    door, until = r.door.values[patient], (r.patients.onset + 6 * HOUR).values[patient]
+    previous = np.concatenate(([0.0], at[:-1]))
+    same = np.concatenate(([False], patient[1:] == patient[:-1]))
+    counts = same & (previous >= door) & (previous < until)
+    longest = np.zeros(len(r.chunk))
+    np.maximum.at(longest, patient[counts], (at - previous)[counts])
+    return r.patients.rows.column(longest / HOUR)

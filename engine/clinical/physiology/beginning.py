@@ -3,6 +3,7 @@
 import math
 
 from engine import numeric
+from engine.clinical.burns import burn_area
 from engine.clinical.physiology.deviates import half, normal, rough_normal
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -31,37 +32,42 @@ from engine.tables import (
 
 
 @compiled
-def _begin_brain(
-    record: PatientRow,
-    casualty: CasualtyState,
-    state: Physiology,
-    ais: int,
-    uniform: float,
-    points: float,
-    model: Model,
+def draw_coma(
+    output: Output, record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter
 ) -> None:
-    """Draw the GCS by the worst AIS of a brain injury."""
+    """Draw the GCS of a wounded casualty by the worst AIS of a brain injury, and how fast it recovers."""
+    ais = 0
+    for number in range(casualty.wounds):
+        wound = output.wounds[casualty.wound + number]
+        if model.vital_signs.patterns[wound.condition] == SignPattern.BRAIN:
+            ais = max(ais, min(5, int(wound.ais)))
     brain = model.vital_signs.brain
-    state.gcs_hours = brain.recovery_hours[0]
-    severe = brain.severe[ais]
-    moderate = severe + brain.moderate[ais]
-    mild = moderate + brain.mild[ais]
-    if uniform < severe:
-        state.gcs = 3.0 + float(int(points * 6.0))
-        state.gcs_hours = brain.recovery_hours[2]
-    elif uniform < moderate:
-        state.gcs = 9.0 + float(int(points * 5.0))
-        state.gcs_hours = brain.recovery_hours[1]
-    elif uniform < mild:
-        state.gcs = 14.0
-    if record.lethal == LethalMechanism.TBI:
-        state.gcs = min(state.gcs, brain.lethal_most)
-        state.gcs_hours = max(state.gcs_hours, brain.recovery_hours[1])
+    casualty.gcs = 15.0
+    casualty.gcs_hours = brain.recovery_hours[0]
+    lethal = record.lethal == LethalMechanism.TBI
+    if ais > 0 or lethal:
+        key = model.keys[DrawPurpose.CARE]
+        uniform = to_uniform(words(key, counter[0], counter[1], VITAL_SIGNS + 1)[2])
+        points = to_uniform(words(key, counter[0], counter[1], VITAL_SIGNS + 2)[0])
+        severe = brain.severe[ais]
+        moderate = severe + brain.moderate[ais]
+        mild = moderate + brain.mild[ais]
+        if uniform < severe:
+            casualty.gcs = 3.0 + float(int(points * 6.0))
+            casualty.gcs_hours = brain.recovery_hours[2]
+        elif uniform < moderate:
+            casualty.gcs = 9.0 + float(int(points * 5.0))
+            casualty.gcs_hours = brain.recovery_hours[1]
+        elif uniform < mild:
+            casualty.gcs = 14.0
+    if lethal:
+        casualty.gcs = min(casualty.gcs, brain.lethal_most)
+        casualty.gcs_hours = max(casualty.gcs_hours, brain.recovery_hours[1])
     elif casualty.expects_rtd72:
-        state.gcs = max(state.gcs, 14.0)
+        casualty.gcs = max(casualty.gcs, 14.0)
     stay = (casualty.stay_end - record.time) / HOUR
     if stay > 0.0:
-        state.gcs_hours = min(state.gcs_hours, stay / brain.stay_constants)
+        casualty.gcs_hours = min(casualty.gcs_hours, stay / brain.stay_constants)
 
 
 @compiled
@@ -86,7 +92,7 @@ def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
 
 @compiled
 def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, uniform: float) -> None:
-    """Decide whether an injury to which this applies goes with a low pressure that no loss of blood explains."""
+    """Decide whether an injury to which this applies goes with a low pressure without a loss of blood."""
     if applies and uniform < low[1]:
         casualty.low_pressure = low[2]
         casualty.low_pulse = low[3]
@@ -96,12 +102,15 @@ def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, unifo
 def draw_low_pressure(
     output: Output, record: PatientRow, casualty: CasualtyState, model: Model, counter: Counter
 ) -> None:
-    """Draw whether the pressure of the wounded is low without a loss of blood, and whether so low that all see it."""
+    """Draw whether the pressure of the wounded is low without a loss of blood, and whether all see it.
+
+    `draw_shock` has drawn the low pressure of those with open wounds before.
+    """
     key = model.keys[DrawPurpose.CARE]
     uniform = half(words(key, counter[0], counter[1], VITAL_SIGNS + 2)[1], False)
     signs = model.vital_signs
     low = signs.low_pressure
-    if uniform >= max(low.other[1], max(low.cord[1], low.brain[1])):
+    if casualty.low_pressure == 0.0 and uniform >= max(low.cord[1], low.brain[1]):
         return
     brain_ais = 0
     cord_ais = 0
@@ -117,11 +126,10 @@ def draw_low_pressure(
     alone = other_ais < low.alone
     _set_low_pressure(casualty, alone and cord_ais >= low.cord[0], low.cord, uniform)
     _set_low_pressure(casualty, alone and brain_ais >= low.brain[0], low.brain, uniform)
-    simple = record.worst_ais == low.other[0] and record.lethal == NONE and casualty.blood_units == 0
-    _set_low_pressure(casualty, simple, low.other, uniform)
     if casualty.low_pressure > 0.0:
         own = normal(words(key, counter[0], counter[1], VITAL_SIGNS)[1])
-        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread) - casualty.low_pressure
+        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread)
+        systolic += signs.baseline.stress_systolic - casualty.low_pressure
         casualty.hypotensive = 1 if systolic < low.seen_below else 0
 
 
@@ -132,20 +140,16 @@ def _begin_wounds(
     casualty: CasualtyState,
     state: Physiology,
     model: Model,
-) -> int:
-    """Find burns, injuries of the chest and pain among the wounds; return the worst AIS of a brain injury."""
+) -> None:
+    """Find burns, injuries of the chest and pain among the wounds."""
     signs = model.vital_signs
-    brain_ais = 0
     state.pain = signs.pain.by_worst_ais[min(6, int(record.worst_ais))]
     for number in range(casualty.wounds):
         wound = output.wounds[casualty.wound + number]
         flags = model.injuries.flags[wound.condition]
-        if signs.patterns[wound.condition] == SignPattern.BRAIN:
-            brain_ais = max(brain_ais, min(5, int(wound.ais)))
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
         if flags & ConditionFlag.BURN:
-            state.burn = min(95.0, state.burn + signs.burn.surface[wound.ais])
             state.pain = max(state.pain, signs.pain.burn)
             if wound.ais >= signs.burn.inhalation_ais and (
                 wound.region == Region.NECK or wound.region == Region.THORAX
@@ -155,7 +159,6 @@ def _begin_wounds(
             flags & ConditionFlag.PNEUMOTHORAX or wound.ais >= signs.chest.minor_ais
         ):
             state.chest = 1.0
-    return brain_ais
 
 
 _FAR = 0.5
@@ -163,22 +166,27 @@ _FAR = 0.5
 
 
 @compiled
-def _stays_awake(record: PatientRow, state: Physiology, model: Model) -> bool:
+def _stays_awake(record: PatientRow, casualty: CasualtyState, state: Physiology, model: Model) -> bool:
     """Return whether the Glasgow Coma Scale cannot fall to that of the unconscious, so that nobody has to look at it.
 
     Only of small records: the intervals of the others depend on the signs that were found last. It is known of
-    illnesses and accidents that do not kill. Their worst is the whole change by the illness, and the pressure as low as
-    it makes it.
+    illnesses and accidents that do not kill, as long as they are not transfused. Their worst is the whole change by the
+    illness and burns, and the pressure as low and the patient as cold as it makes them.
     """
     signs = model.vital_signs
-    if signs.full or model.transitions.used[0] or record.lethal != NONE:
+    if signs.full or model.transitions.used[0] or record.lethal != NONE or casualty.low_pressure > 0.0:
         return False
     if record.kind == CasualtyKind.WOUNDED or record.kind == CasualtyKind.AGENT:
         return False
-    stress = abs(signs.baseline.stress_share * (state.systolic - signs.baseline.rest_systolic))
-    lowest = state.systolic - stress + state.illness * min(0.0, signs.illness.systolic[state.pattern])
-    points = state.gcs + state.illness * min(0.0, signs.illness.gcs[state.pattern])
+    illness = signs.illness
+    lowest = state.systolic + min(0.0, signs.baseline.stress_systolic)
+    lowest += state.illness * min(0.0, illness.systolic[state.pattern])
+    lowest -= signs.burn.pressure[1] * max(0.0, state.burn - signs.burn.pressure[0])
+    points = state.gcs + state.illness * min(0.0, illness.gcs[state.pattern])
     points -= signs.loss.coma[1] * max(0.0, signs.loss.coma[0] - lowest)
+    if state.pattern == SignPattern.COLD:
+        coldest = state.temperature + state.illness * min(0.0, illness.temperature[state.pattern])
+        points -= illness.cold_coma[1] * max(0.0, illness.cold_coma[0] - coldest)
     return bool(points > model.treatments.limits.unconscious_gcs + 0.5 + _FAR)
 
 
@@ -203,9 +211,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.haemoglobin = _of_person(haemoglobin, normal(f), base.spread)
     state.ventilator = signs.tube.breaths[0] + signs.tube.breaths[1] * half(h, False)
     state.attended = 1 if half(h, True) < signs.schedule.medic else 0
-    state.gcs = 15.0
-    state.gcs_hours = 1.0
-    state.burn = 0.0
+    state.gcs = casualty.gcs
+    state.gcs_hours = casualty.gcs_hours
     state.inhalation = 0.0
     state.chest = 0.0
     state.illness = 0.0
@@ -217,20 +224,22 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.cools = 1.0
     state.gets_cold = 1.0 if to_uniform(j) < signs.decline.temperature[2] else 0.0
     if record.kind == CasualtyKind.WOUNDED:
-        ais = _begin_wounds(output, record, casualty, state, model)
-        _begin_brain(record, casualty, state, ais, to_uniform(g), to_uniform(i), model)
+        _begin_wounds(output, record, casualty, state, model)
         _begin_loss(record, casualty, state, normal(k), model)
+        if record.lethal == NONE and casualty.blood_units == 0:  # nobody is in shock who needs no blood
+            state.response = min(0.0, state.response)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
     else:
         state.pattern = signs.patterns[record.condition]
+        spread = signs.illness.spread
         if state.pattern != SignPattern.NERVE:
-            spread = signs.illness.spread
             state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
         if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
             state.temperature = min(state.temperature, base.temperature[0])
-        state.pain = min(10.0, signs.illness.pain[state.pattern] * (0.5 + to_uniform(g)))
-    state.stays_awake = 1 if _stays_awake(record, state, model) else 0
+        state.pain = min(10.0, signs.illness.pain[state.pattern] * (spread[0] + spread[1] * to_uniform(g)))
+    state.burn = burn_area(output, record, casualty, model.injuries)
+    state.stays_awake = 1 if _stays_awake(record, casualty, state, model) else 0
     state.shown = 0.0
     state.anchor_used = 0.0
     state.anchor_shown = 0.0
@@ -246,6 +255,9 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.admitted_at = math.inf
     state.worst_loss = 0.0
     state.transfused_at = math.inf
+    state.bled = 0.0
+    state.bled_at = math.inf
+    state.bled_until = -math.inf
     state.tube_at = math.inf
     state.tube_until = -math.inf
     state.paralysed_until = -math.inf

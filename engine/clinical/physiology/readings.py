@@ -10,6 +10,13 @@ from engine import numeric
 from engine.clinical.physiology.deviates import half, normal
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
+from engine.clinical.physiology.tubes import (
+    has_had_much_blood,
+    is_operated_on_again,
+    needs_tube,
+    stays_on_ventilator,
+    travels_with_tube,
+)
 from engine.clinical.survival import clock_at, health_score
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -73,7 +80,9 @@ def _in_danger(casualty: CasualtyState, state: Physiology, model: Model) -> bool
 
 
 @compiled
-def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> float:
+def _interval(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
+) -> float:
     """Return the ms between a reading at `at` and the next one: by who watches, the category and the state."""
     schedule = model.vital_signs.schedule
     if not model.vital_signs.full:
@@ -86,8 +95,16 @@ def _interval(casualty: CasualtyState, state: Physiology, at: float, model: Mode
     spent = (at - state.watch_since) / MINUTE
     if not danger and spent >= schedule.settled[0] and state.watch in (Watch.FIELD, Watch.VEHICLE, Watch.BAY):
         minutes = max(minutes, schedule.settled[1])
-    thinned = schedule.thinning * spent
-    return min(schedule.most_minutes, max(minutes, thinned)) * MINUTE
+    minutes = min(schedule.most_minutes, max(minutes, schedule.thinning * spent))
+    if state.watch == Watch.WARD and at < casualty.operated_until + schedule.recovery[0] * HOUR:
+        minutes = min(minutes, schedule.recovery[1])
+    if record.kind == CasualtyKind.AGENT and state.watch != Watch.NOBODY:
+        since = (at - float(record.onset)) / MINUTE
+        if since < schedule.agent[0]:
+            minutes = min(minutes, schedule.agent[1])
+        elif since < schedule.agent[2]:
+            minutes = min(minutes, schedule.agent[3])
+    return minutes * MINUTE
 
 
 @compiled
@@ -103,17 +120,31 @@ def _tenths(bounds: Floats, value: float, lowest: float) -> int:
 
 
 @compiled
-def _set_coma_scale(entry: VitalRow, points: float, tube: bool, paralysed: bool, model: Model) -> None:
-    """Set the GCS and its parts; an intubated patient is sedated and says nothing, and at first does not move."""
+def _set_coma_scale(
+    entry: VitalRow, points: float, tube: bool, paralysed: bool, weaned: bool, model: Model
+) -> None:
+    """Set the GCS and its parts.
+
+    An intubated patient says nothing and is sedated: does not move at first and in an operation, opens the eyes when
+    called and obeys once sedation has ended.
+    """
     brain = model.vital_signs.brain
     total = int(min(15.0, max(3.0, points)) + 0.5)
     eye = int(brain.eye[total - 3])
     verbal = int(brain.verbal[total - 3])
     motor = int(brain.motor[total - 3])
     if tube:
-        eye = min(eye, int(model.vital_signs.tube.eye))
+        rules = model.vital_signs.tube
         verbal = 1
-        motor = 1 if paralysed else min(motor, int(model.vital_signs.tube.motor))
+        if paralysed:
+            eye = 1
+            motor = 1
+        elif weaned:
+            eye = min(eye, int(rules.weaned_eye))
+            motor = min(motor, int(rules.weaned_motor))
+        else:
+            eye = min(eye, int(rules.eye))
+            motor = min(motor, int(rules.motor))
     entry.gcs_eye = eye
     entry.gcs_verbal = verbal
     entry.gcs_motor = motor
@@ -229,7 +260,7 @@ def _show_arrest(entry: VitalRow, model: Model) -> None:
     entry.spo2 = NONE
     entry.etco2 = NONE
     entry.pain = NONE
-    _set_coma_scale(entry, 3.0, True, True, model)
+    _set_coma_scale(entry, 3.0, True, True, False, model)
 
 
 @compiled
@@ -323,17 +354,22 @@ def _take_reading(
         entry.etco2 = _whole(bounds.etco2, carbon_dioxide)
     entry.respiratory_rate = _whole(bounds.respiratory_rate, respiratory_rate)
     entry.spo2 = _whole(bounds.spo2, spo2)
-    if systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]:
+    if systolic < noise.no_signal[2] or (
+        systolic < noise.no_signal[0] and half(g, False) < noise.no_signal[1]
+    ):
         entry.spo2 = NONE
     waking = parameters.tube.waking
-    since = at - max(asleep_until, state.tube_until)
+    weaning = parameters.tube.weaning
     points = signs.gcs
-    if since >= 0.0:
-        points -= waking[0] * fading(since, waking[1] * MINUTE)
+    if at >= asleep_until:
+        points -= waking[0] * fading(at - asleep_until, waking[1] * MINUTE)
+    if at >= state.tube_until:
+        points -= weaning[1] * fading(at - state.tube_until, weaning[2] * MINUTE)
     if points < 14.5:
         points += noise.gcs * normal(g)
-    paralysed = tube and at < state.paralysed_until
-    _set_coma_scale(entry, points, tube, paralysed, model)
+    paralysed = tube and (asleep or at < state.paralysed_until)
+    weaned = tube and at > state.tube_until - weaning[0] * MINUTE
+    _set_coma_scale(entry, points, tube, paralysed, weaned, model)
     entry.pain = NONE
     if asleep and not tube:
         _omit_coma_scale(entry)
@@ -359,7 +395,7 @@ def _take_reading(
         _set_laboratory(entry, record, state, at, i, j, k, m, model)
     output.rows[VITAL_COUNT] += 1
     state.last_at = at
-    state.next_at = at + _interval(casualty, state, at, model)
+    state.next_at = at + _interval(record, casualty, state, at, model)
 
 
 @compiled
@@ -417,26 +453,53 @@ def _has_tube(state: Physiology, at: float) -> bool:
 
 
 @compiled
-def _keep_tube(casualty: CasualtyState, state: Physiology, kind: int, at: float, model: Model) -> None:
-    """Keep the tube of the grave after damage control surgery until the definitive operation, at most for days.
+def _keep_tube(
+    output: Output, record: PatientRow, casualty: CasualtyState, kind: int, at: float, model: Model
+) -> None:
+    """Keep the tube after an operation of those who stay on the ventilator; the others wake up within the hour.
 
-    After that it stays for hours; with a severe injury of the head as long as for the brain.
+    After damage control surgery it stays until the next operation, at most for two days, and after the last one a day.
+    Who needs a tube apart from the operation keeps it as long as after any intubation.
     """
     rules = model.vital_signs.tube
-    if not _has_tube(state, at):
+    state = output.physiology
+    if not _has_tube(state, at) or kind == Event.RESUSCITATION_ENDED:
         return
-    if kind == Event.SURGERY_ENDED and not casualty.definitive:
-        if casualty.cavity or casualty.grave:
-            state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
-    elif kind != Event.RESUSCITATION_ENDED and casualty.head_ais < rules.brain_ais:
-        state.tube_until = at + rules.finished_hours * HOUR
+    found = False
+    if is_operated_on_again(casualty):
+        state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
+    elif not needs_tube(output, record, casualty, at, found, model):
+        state.tube_until = at + rules.recovery_minutes[0] * MINUTE
+        if has_had_much_blood(casualty, at, model):
+            state.tube_until = at + rules.finished_hours * HOUR
 
 
 @compiled
-def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model: Model) -> bool:
+def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> None:
+    """Plan in intensive care, from `at` on, that the tube is out hours before the patient leaves it, or stays in.
+
+    `travels_with_tube` says in whom it stays.
+    """
+    rules = model.vital_signs.tube
+    leaves = casualty.at
+    before = leaves - rules.awake_hours * HOUR
+    if not _has_tube(state, at) or leaves == math.inf or state.tube_until <= before:
+        return
+    settled = rules.settled_hours * HOUR
+    if travels_with_tube(casualty, model):
+        state.tube_until = max(state.tube_until, leaves + settled)
+    else:
+        state.tube_until = max(before, at + settled)
+
+
+@compiled
+def _reads_at(
+    output: Output, record: PatientRow, casualty: CasualtyState, event: EventRow, model: Model
+) -> bool:
     """Note who watches the patient after an event, and return whether signs are taken then."""
     at = float(event.at)
     kind = event.kind
+    state = output.physiology
     schedule = model.vital_signs.schedule
     full = bool(model.vital_signs.full)
     aged = at - state.last_at > schedule.fresh_minutes * MINUTE
@@ -454,6 +517,9 @@ def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model
         if state.admitted_at == math.inf:
             state.admitted_at = at
         _set_watch(state, Watch.BAY, at)
+        here = event.facility
+        if _has_tube(state, at) and not (model.network.has_icu[here] or model.network.operates[here]):
+            state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
         return True
     if kind == Event.RESUSCITATION_STARTED:
         return full or aged
@@ -465,16 +531,27 @@ def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model
         or kind == Event.SURGERY_ENDED
         or kind == Event.DEFINITIVE_SURGERY_ENDED
     ):
-        _keep_tube(casualty, state, kind, at, model)
+        _keep_tube(output, record, casualty, kind, at, model)
         _set_watch(state, Watch.BAY, at)
         return True
-    if kind == Event.EVACUATION_REQUESTED and _has_tube(state, at):
+    waits = kind == Event.STAGED or (
+        kind == Event.EVACUATION_REQUESTED and stays_on_ventilator(output, record, casualty, at, model)
+    )
+    if waits and _has_tube(state, at):
         state.tube_until = max(state.tube_until, at + model.vital_signs.tube.waiting_hours * HOUR)
     if kind == Event.ICU_ADMITTED:
+        if _has_tube(state, at):
+            waking = at + model.vital_signs.tube.recovery_minutes[1] * MINUTE
+            state.tube_until = max(state.tube_until, waking)
         _set_watch(state, Watch.INTENSIVE_CARE, at)
-    elif kind == Event.WARD_ADMITTED or kind == Event.STAGED:
+        _plan_extubation(casualty, state, at, model)
+    elif kind == Event.WARD_ADMITTED:
         state.tube_until = min(state.tube_until, at)
         _set_watch(state, Watch.WARD, at)
+    elif kind == Event.STAGED:
+        _set_watch(state, Watch.WARD, at)
+    elif kind == Event.QUARTERS:
+        _set_watch(state, Watch.NOBODY, at)
     elif kind == Event.EVACUATION_REQUESTED and event.facility >= 0 and state.watch != Watch.INTENSIVE_CARE:
         _set_watch(state, Watch.WARD, at)
     return full and bool(kind == Event.RETURNED_TO_DUTY or kind == Event.DISCHARGED)
@@ -482,9 +559,10 @@ def _reads_at(casualty: CasualtyState, state: Physiology, event: EventRow, model
 
 @compiled
 def _ends_readings(kind: int) -> bool:
-    """Return whether no signs are taken after an event of this kind."""
+    """Return whether no signs are taken after an event of this kind, until a bed or the outcome."""
     return bool(
         kind == Event.RETURNED_TO_DUTY
+        or kind == Event.QUARTERS
         or kind == Event.DISCHARGED
         or kind == Event.LEFT_THEATRE
         or kind == Event.DIED
@@ -504,14 +582,14 @@ def take_with_events(
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch
-        reads = _reads_at(casualty, state, event, model) and model.vital_signs.taken
+        reads = _reads_at(output, output.patients[row], casualty, event, model) and model.vital_signs.taken
         at = float(event.at)
         if reads and at > state.last_at and state.number < MAX_VITALS - 1:
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)
         elif (watch != state.watch or event.kind == Event.TRIAGED) and state.number > 0:
             state.next_at = min(
-                max(at, state.last_at + _interval(casualty, state, at, model)),
-                at + _interval(casualty, state, at, model),
+                max(at, state.last_at + _interval(output.patients[row], casualty, state, at, model)),
+                at + _interval(output.patients[row], casualty, state, at, model),
             )
         if _ends_readings(event.kind):
             state.next_at = math.inf

@@ -113,22 +113,33 @@ def _tube_hours(record: PatientRow, model: Model) -> float:
 
 @compiled
 def _note_tube(record: PatientRow, state: Physiology, treatment: TreatmentRow, model: Model) -> None:
-    """Note an intubation, or anaesthesia while a treatment lasts."""
+    """Note an intubation, or anaesthesia or ventilation through a tube while a treatment lasts."""
     kind = model.vital_signs.tubes[treatment.kind]
     if kind == Tube.NONE:
         return
     start = float(treatment.start)
     end = float(treatment.end)
-    if kind == Tube.ANAESTHESIA:
+    if kind != Tube.STAYS:
         if start > state.asleep_until:
             state.asleep_at = start
         state.asleep_until = max(state.asleep_until, end)
+    if kind == Tube.ANAESTHESIA:
         return
     if start > state.tube_until:
         state.tube_at = start
-    state.tube_until = max(state.tube_until, end + _tube_hours(record, model) * HOUR)
+    stays = _tube_hours(record, model) * HOUR if kind == Tube.STAYS else 0.0
+    state.tube_until = max(state.tube_until, end + stays)
     if treatment.kind == Treatment.INTUBATION:
         state.paralysed_until = end + model.vital_signs.tube.paralysed_minutes * MINUTE
+
+
+@compiled
+def _note_further_blood(state: Physiology, treatment: TreatmentRow, model: Model) -> None:
+    """Note that blood goes on after the bay, for what is lost meanwhile, most of it in the operation."""
+    per_unit = model.vital_signs.loss.operative[0]
+    state.bled = max(state.bled, per_unit * numeric.log(1.0 + float(treatment.units)))
+    state.bled_at = min(state.bled_at, float(treatment.start))
+    state.bled_until = max(state.bled_until, float(treatment.end))
 
 
 @compiled
@@ -172,6 +183,8 @@ def _note_treatment(
         state.bagged_from = start
         state.bagged_until = float(treatment.end)
     if kind == Treatment.BLOOD_TRANSFUSION:
+        if start > state.transfused_at:
+            _note_further_blood(state, treatment, model)
         state.transfused_at = min(state.transfused_at, start)
     if signs.analgesia[kind] > 0.0:
         state.analgesia_before = eased_by_analgesia(state, start, model)

@@ -116,12 +116,17 @@ def _blood_loss(
         minor *= _since_admission(state, at, loss.restored_hours)
         if at > state.transfused_at:
             minor *= fading(at - state.transfused_at, loss.transfused_minutes * MINUTE)
-    return lethal + minor * (1.0 - lethal / loss.at_death)
+    lost = max(lethal, minor)
+    if at > state.bled_at:
+        more = state.bled * (1.0 - fading(at - state.bled_at, loss.operative[1] * MINUTE))
+        more *= fading(at - state.bled_until, loss.operative[2] * MINUTE)
+        lost += more * (1.0 - lost / loss.at_death)
+    return lost
 
 
 @compiled
 def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
-    """Add what the loss of blood does. Whose pulse rises more keeps the pressure longer."""
+    """Add what the loss of blood does. Most keep their pressure; some suddenly do not."""
     loss = model.vital_signs.loss
     lost = signs.loss
     signs.heart_rate += loss.pulse * lost * max(0.0, 1.0 - loss.response[0] * state.response)
@@ -130,7 +135,7 @@ def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
     ratio *= ratio
     own = 1.0 - (lost / loss.at_death) * (lost / loss.at_death)  # at the end all are alike
     fall = loss.pressure[0] * ratio * ratio * ratio * numeric.exp(loss.response[1] * state.response * own)
-    signs.systolic -= min(fall, loss.pressure[2])
+    signs.systolic -= min(fall, max(loss.pressure[3], loss.pressure[2] * lost / loss.at_death))
     signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
     signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
     if lost > loss.agonal[0]:
@@ -261,17 +266,20 @@ def _show_nerve_agent(
 def _show_illness(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> None:
     """Add what the illness or accident does, until care takes it away."""
     illness = model.vital_signs.illness
-    factor = state.illness * _since_admission(state, at, illness.recovery_hours)
+    pattern = state.pattern
+    factor = state.illness * _since_admission(state, at, illness.recovery_hours[pattern])
     if factor < 0.01:
         return
-    factor *= 1.0 - fading(at - float(record.onset), illness.onset_hours * HOUR)
-    pattern = state.pattern
+    if pattern != SignPattern.COLD:  # who is found cold has been so for long
+        factor *= 1.0 - fading(at - float(record.onset), illness.onset_hours * HOUR)
     signs.heart_rate += factor * illness.heart_rate[pattern]
     signs.systolic += factor * illness.systolic[pattern]
     signs.respiratory_rate += factor * illness.respiratory_rate[pattern]
     signs.spo2 += factor * illness.spo2[pattern]
     signs.temperature += factor * illness.temperature[pattern]
     signs.gcs += factor * illness.gcs[pattern]
+    if pattern == SignPattern.COLD:
+        signs.gcs -= illness.cold_coma[1] * max(0.0, illness.cold_coma[0] - signs.temperature)
 
 
 @compiled
@@ -334,8 +342,7 @@ def find_signs(
     stress = base.stress_share * (state.heart_rate - base.rest_pulse)
     calm = 1.0 - _since_admission(state, at, base.calm_hours)
     signs.heart_rate = state.heart_rate - stress * calm
-    stress = base.stress_share * (state.systolic - base.rest_systolic)
-    signs.systolic = state.systolic - stress * calm
+    signs.systolic = state.systolic + base.stress_systolic * (1.0 - calm)
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
     signs.temperature = state.temperature
@@ -343,6 +350,7 @@ def find_signs(
     signs.base_deficit = 0.0
     signs.pain = _pain(record, state, at, model)
     signs.heart_rate += model.vital_signs.pain.pulse * signs.pain
+    signs.systolic += model.vital_signs.pain.pressure * signs.pain
     signs.loss = _blood_loss(record, state, at, shown, decline, model)
     state.worst_loss = max(state.worst_loss, signs.loss)
     if state.burn > 0.0:
@@ -375,6 +383,10 @@ def find_signs(
             decline = max(decline, shown)
     if decline > 0.0 and not model.transitions.used[0]:
         _show_decline(state, signs, decline, model)
+    failing = model.vital_signs.loss.failing
+    if signs.systolic < failing[0]:
+        lowest = model.vital_signs.bounds.systolic[0]
+        signs.heart_rate -= failing[1] * (failing[0] - max(lowest, signs.systolic))
 
 
 @compiled
@@ -395,3 +407,15 @@ def pain_of_record(
     pain = _pain(record, state, at, model)
     state.analgesia_at, state.analgesia, state.analgesia_before = noted
     return pain
+
+
+@compiled
+def coma_once_eased(signs: Signs, model: Model) -> float:
+    """Return the points of the Glasgow Coma Scale in `signs` once pain is eased; not rounded, without noise.
+
+    Pain holds up a low pressure; whoever it keeps awake is not awake after analgesia.
+    """
+    coma = model.vital_signs.loss.coma
+    eased = signs.systolic - model.vital_signs.pain.pressure * signs.pain
+    lower = max(0.0, coma[0] - eased) - max(0.0, coma[0] - signs.systolic)
+    return float(signs.gcs - coma[1] * lower)

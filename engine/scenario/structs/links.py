@@ -85,7 +85,8 @@ class Link(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
             Meta(
                 examples=["ambulance_armored"],
                 description="id of one of `vehicles`, whose number is limited, or a kind of transport, which "
-                "gives the speed only; unset: ambulance_standard, through the air medevac_helicopter",
+                "gives the speed over a distance and is named in full records; unset: over a distance "
+                "ambulance_standard, through the air medevac_helicopter",
             ),
         ]
         | None

@@ -1,0 +1,19 @@
+"""How much of the body surface is burnt."""
+
+from engine.codes import CasualtyKind
+from engine.numeric import compiled
+from engine.tables import CasualtyState, InjuryTables, Output, PatientRow
+
+WHOLE_BODY = 95.0
+"""Per cent of the body surface that is burnt at most."""
+
+
+@compiled
+def burn_area(output: Output, record: PatientRow, casualty: CasualtyState, tables: InjuryTables) -> float:
+    """Return how much of the body surface is burnt, in per cent; superficial burns do not count."""
+    if record.kind != CasualtyKind.WOUNDED:
+        return float(tables.burn_area[record.condition])
+    area = 0.0
+    for number in range(casualty.wounds):
+        area += tables.burn_area[output.wounds[casualty.wound + number].condition]
+    return min(WHOLE_BODY, area)
