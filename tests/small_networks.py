@@ -8,7 +8,7 @@ import effects as x
 import numpy as np
 
 import goldenhour
-from engine.codes import AWAITED, EVENTS, NONE, CasualtyKind, LethalMechanism
+from engine.codes import AWAITED, EVENTS, NONE, TREATMENTS, CasualtyKind, LethalMechanism
 from engine.compile.treatments import care_rules
 from engine.tables import columns as c
 from scenarios import catalogue
@@ -286,7 +286,7 @@ def calls_for_role_3_surgery(result: Result) -> Any:
 def wakes_in_intensive_care(result: Result) -> Any:
     """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
     cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}
-    cavity -= {"maxillofacial_surgery"}
+    cavity -= {"maxillofacial_surgery", "craniotomy"}
     calls = [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
     drained = [bool(each) for each in care_rules(frozenset())["drained"][0][: len(calls)]]
     opened = _wounded_with(result, [called and not only for called, only in zip(calls, drained, strict=True)])
@@ -294,6 +294,8 @@ def wakes_in_intensive_care(result: Result) -> Any:
     opened |= bleeds & _wounded_with(
         result, [called and only for called, only in zip(calls, drained, strict=True)]
     )
+    trepanned = result.treatments["kind"] == TREATMENTS.index("craniotomy")  # not with a good coma scale
+    opened[result.treatments["patient"][trepanned]] = True
     return opened | (grave(result) & (result.patients["triage"] != 3))
 
 

@@ -4,6 +4,7 @@ import copy
 import time
 from typing import Any
 
+import effects as x
 import finite_laws as laws
 import finite_networks
 import finite_oracle as oracle
@@ -272,6 +273,7 @@ def test_a_vehicle_taken_in_the_night_is_not_waited_for() -> None:
 @pytest.mark.parametrize("dispatch", [0.0, 15.0])
 def test_a_vehicle_does_not_leave_empty_for_want_of_a_better_destination(dispatch: float) -> None:
     scenario = line(
+        model={"care": x.NO_STAY},
         r2={"policy_days": 0.0},
         r4={"nation": "NOR"},
         national_preference=True,
@@ -290,7 +292,9 @@ def test_a_vehicle_does_not_leave_empty_for_want_of_a_better_destination(dispatc
 
 @pytest.mark.parametrize("seed", [1, 9])
 def test_a_bus_without_litters_takes_who_sits_behind_one_who_must_lie(seed: int) -> None:
-    scenario = line(r2={"policy_days": 0.0}, onward={"vehicle": "amb"}, cars={"number": 50})
+    scenario = line(
+        model={"care": x.NO_STAY}, r2={"policy_days": 0.0}, onward={"vehicle": "amb"}, cars={"number": 50}
+    )
     scenario |= {"casualties": {"total": 120}, "days": 6, "triage_accuracy": 0.6}
     scenario["links"][1]["minutes"] = {"distribution": "constant", "mean": 600.0}
     scenario["facilities"].append({"id": "R4b", "role": 4})

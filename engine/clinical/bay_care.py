@@ -168,13 +168,14 @@ def treat_wounded(
 
 @compiled
 def starts_resuscitation(record: PatientRow, casualty: CasualtyState, facility: int, model: Model) -> bool:
-    """Return whether a wounded casualty gets damage control resuscitation at a facility: the grave of T1, T2 and T4,
-    once.
+    """Return whether a wounded casualty gets damage control resuscitation at a facility, once.
+
+    Of T1, T2 and T4 the grave, and those in shock from open wounds of limbs.
     """
     return bool(
         record.kind == CasualtyKind.WOUNDED
         and record.triage != TriageCategory.T3
-        and casualty.grave
+        and (casualty.grave or casualty.blood_units > 0)
         and model.network.resuscitates[facility]
         and not casualty.resuscitated
     )

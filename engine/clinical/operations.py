@@ -135,9 +135,12 @@ def ventilate(
             and not needs_tube(output, record, casualty, now, found, model)
         ):
             lasts = min(minutes, tube.finished_hours * HOUR / MINUTE)
+        before = minutes - tube.awake_hours * HOUR / MINUTE
         if not travels_with_tube(casualty, model):
             least = min(minutes, tube.settled_hours * HOUR / MINUTE)
-            lasts = min(lasts, max(least, minutes - tube.awake_hours * HOUR / MINUTE))
+            lasts = min(lasts, max(least, before))
+        elif lasts > before:
+            lasts = minutes
     if lasts > 0.0:
         begin = log_airway(output, row, casualty, now, model)
         left = lasts - (begin - now) / MINUTE

@@ -275,7 +275,7 @@ def _affects_others(casualty: CasualtyState, kind: int, resource: int, model: Mo
         resource >= 0
         or casualty.granted
         or casualty.queue >= 0
-        or (casualty.held >= 0 and kind != KEEP_HELD)
+        or (casualty.held >= 0 and (kind != KEEP_HELD or casualty.stage == Stage.DISPOSITION))
         or (model.network.bumping and casualty.in_bay > 0)
         or _may_be_hit(casualty, model)
         or _asks_for_transport(casualty, model)

@@ -278,14 +278,16 @@ def decide_disposition(
             _admit_to_ward(output, row, casualty, now, end, model)
         enter_unseen(output, row, casualty, model)
         return
-    casualty.in_quarters = 0
     triage_for_evacuation(output, row, casualty, now, model)
     until = _fit_to_travel_at(record, casualty, now, model, counter)
     if until > now:
         _admit_to_ward(output, row, casualty, now, until, model)
         if casualty.stage == Stage.RETURN:
             casualty.stage = Stage.FIT_TO_TRAVEL
-    elif model.network.way_finite[casualty.way]:
+        enter_unseen(output, row, casualty, model)
+        return
+    casualty.in_quarters = 0
+    if model.network.way_finite[casualty.way]:
         log_event(output, row, now, casualty.facility, Event.EVACUATION_REQUESTED, precedence_of(casualty))
         casualty.stage = Stage.AWAIT_TRANSPORT
         casualty.at = math.inf

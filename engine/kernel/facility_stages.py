@@ -71,7 +71,8 @@ def resource_of_stage(record: PatientRow, casualty: CasualtyState, model: Model)
     if stage == Stage.ICU:
         return Resource.ICU_BED if needs_intensive_care(record, casualty, model) else KEEP_HELD
     if stage == Stage.DISPOSITION:
-        return RELEASE_HELD if goes_to_quarters(record, casualty, model) else Resource.WARD_BED
+        # who may go to quarters keeps the bay until that is decided: a complication may call for a bed instead
+        return KEEP_HELD if goes_to_quarters(record, casualty, model) else Resource.WARD_BED
     if stage == Stage.AWAIT_OPERATION or (stage == Stage.COMPLICATION and casualty.in_quarters):
         return Resource.WARD_BED
     if stage == Stage.ADMIT:

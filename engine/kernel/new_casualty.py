@@ -240,9 +240,9 @@ def initialise_casualty(
         draw_coma(output, record, casualty, model, counter)
         casualty.airway_held = 1 if airway_is_held(output, casualty, model) else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
+        casualty.grave = 1 if is_grave(record, casualty, model) else 0
         draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
-        casualty.grave = 1 if is_grave(record, casualty, model) else 0
         casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
