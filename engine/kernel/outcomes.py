@@ -1,7 +1,7 @@
 """How care ends: death, return to duty or discharge, and the treatments that they cut short."""
 
 from engine.clinical import consider_complications, log_event, name_late_death
-from engine.codes import DeathCause, Event, Outcome, Stream
+from engine.codes import EN_ROUTE, DeathCause, Effect, Event, Outcome, Stream
 from engine.kernel.codes import Stage
 from engine.kernel.remains_stages import begin_recovery
 from engine.kernel.waiting import QUEUEING_AT, WAITING_AT
@@ -31,7 +31,8 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
     first
         The casualty's first row of the treatments.
     least
-        A treatment cut to less than this many ms is removed.
+        A treatment cut to less than this many ms is removed. What acts on the clock before the first facility is kept,
+        for it does so from the first aid on.
     """
     remaining = first
     end = int(at)
@@ -39,12 +40,29 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
         treatment = output.treatments[k]
         if treatment.end > end:
             if treatment.start + least > end:
-                continue
+                if treatment.effect == Effect.SUPPORTIVE or treatment.facility >= 0:
+                    continue
+                treatment.start = end - ONE_SECOND
             treatment.end = end
         if remaining != k:
             output.treatments[remaining] = treatment
         remaining += 1
     output.rows[TREATMENT_COUNT] = remaining
+
+
+@compiled
+def go_on_the_way(output: Output, first: int, now: float) -> None:
+    """Let the treatment that acts on the clock go on in the vehicle, if it has not begun at the departure at `now`, ms.
+
+    `first` is the casualty's first row of the treatments.
+    """
+    begin = int(now)
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.effect != Effect.SUPPORTIVE and treatment.start + ONE_SECOND > begin:
+            treatment.end += begin - treatment.start
+            treatment.start = begin
+            treatment.facility = EN_ROUTE
 
 
 @compiled

@@ -32,7 +32,7 @@ from engine.codes import (
     TriageCategory,
 )
 from engine.kernel.codes import DEPARTURE_SHARE, REQUEST_SHARE, FieldTime, MatrixOutcome, Stage
-from engine.kernel.outcomes import ONE_SECOND, end_treatments, spread_treatments
+from engine.kernel.outcomes import ONE_SECOND, end_treatments, go_on_the_way, spread_treatments
 from engine.kernel.travel import draw_field_minutes, draw_leg_time, draw_matrix_outcome, draw_route_time
 from engine.kernel.waiting import assign_category, precedence_of
 from engine.numeric import Counter, compiled, words
@@ -250,6 +250,7 @@ def _depart_from_poi(
     casualty.depart_at = math.inf
     log_event(output, row, now, AT_POI, Event.DEPARTED, casualty.platform)
     casualty.platform = 0
+    go_on_the_way(output, casualty.first_treatment, now)
     end_treatments(output, casualty.first_treatment, now, ONE_SECOND)
     casualty.facility = EN_ROUTE
     if casualty.vehicle_clock_factor != 1.0:
