@@ -78,7 +78,6 @@ IDLE: list[tuple[dict[str, Any], dict[str, Any], str, dict[str, Any] | None]] = 
         "untreated_minutes gives the median",
         {},
     ),
-    ({}, model("care.reoperation.interval", [60.0, 90.0, 120.0]), "no reoperations", {"reoperations": AGAIN}),
     ({}, model("care.mascal.expectant_niss", 20), "expectant is false", MASS),
     (T4, model("care.mascal.expectant_niss", 20), "gives the share of T4", MASS),
     ({}, model("care.overflow.clock_factor", 3.0), "no facility has surge places", None),

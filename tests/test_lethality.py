@@ -113,7 +113,7 @@ def test_the_share_of_t2_is_met_exactly_and_is_that_of_runs() -> None:
 
 
 def test_a_lethality_out_of_reach_says_what_raises_it() -> None:
-    with pytest.raises(ScenarioError, match=r"at most 0.017.* more of T1 in triage.battle raises it"):
+    with pytest.raises(ScenarioError, match=r"at most 0.025.* more of T1 in triage.battle raises it"):
         report("triage.battle = { T1 = 0.05, T2 = 0.35, T3 = 0.6 }\n[survival]\nlethality = 0.15")
     with pytest.raises(ScenarioError, match=r"more survival.severity raises it"):
         report("[survival]\nlethality = 0.9")
@@ -155,7 +155,7 @@ def test_severity_may_be_three() -> None:
 @pytest.mark.parametrize(
     ("settings", "place", "words"),
     [
-        (of_triage(T1=0.99, T2=0.005, T3=0.005), 'triage["battle"]', "T1 from 0.002 to 0.9"),
+        (of_triage(T1=0.99, T2=0.005, T3=0.005), 'triage["battle"]', "T1 from 0.001 to 0.910"),
         (of_triage(T1=0.2, T2=0.8, T3=0.0), 'triage["battle"]', "with this share of T1 a T2 from 0."),
         ({"survival": {"lethality": 0.9}}, "survival.lethality", "at most 0.2"),
     ],

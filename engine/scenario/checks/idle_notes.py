@@ -41,11 +41,6 @@ _ABSENT: tuple[tuple[str, _Condition, str], ...] = (
     ),
     (
         "care.reoperation.",
-        lambda scenario: scenario.reoperations is None,
-        "because there are no reoperations",
-    ),
-    (
-        "care.reoperation.",
         lambda scenario: (
             scenario.reoperations is not None and scenario.reoperations.interval_minutes is not None
         ),
