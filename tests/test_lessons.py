@@ -221,7 +221,9 @@ def test_treatments_are_many_kinds_where_and_when_they_happen(mixed: goldenhour.
     assert np.bincount(t["patient"], minlength=len(p)).max() < 80
     at_once = t["start"] == p["time"][t["patient"]]
     assert (t["start"] >= p["time"][t["patient"]]).all()
-    assert set(np.unique(t["kind"][at_once])) <= {TREATMENTS.index("personal_decontamination")}  # with the mask on
+    assert set(np.unique(t["kind"][at_once])) <= {
+        TREATMENTS.index("personal_decontamination")
+    }  # with the mask on
     assert len(np.unique(t["facility"])) > 4
     came = x.rows(mixed, "arrived")
     arrived = {(int(i), int(f)): int(at) for i, f, at in zip(came["patient"], came["facility"], came["at"])}

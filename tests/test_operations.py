@@ -316,7 +316,7 @@ def test_nobody_leaves_soon_after_an_operation_within_interrupted_care() -> None
 def test_an_operation_within_care_that_a_hit_breaks_off_is_done_again() -> None:
     hits = [
         {"event": "hit", "at_hours": float(hour), "facility": "R2", "capacity_lost": 0.0}
-        for hour in range(2, 48, 2)
+        for hour in range(2, 48)
     ]
     result = through({}, world=hits, mix={"battle": 0.0, "nbi": 1.0, "disease": 0.0})
     done = within_care(result)

@@ -152,6 +152,7 @@ def test_the_stages_of_the_time_to_surgery_contain_them_and_add_up() -> None:
     after = run_of({"triage_minutes": 10.0, "treatment_minutes": 15.0}, **settings)
     tables = [result.delays() for result in (before, after)]
     operated = tables[0]["to_surgery"] >= 0
+    operated[x.treatments(before, "burn_excision")["patient"]] = False  # done days later, whenever they come
     assert operated.sum() > 100
     for table in tables:
         assert (sum(table[name][operated] for name in STAGES) == table["to_surgery"][operated]).all()

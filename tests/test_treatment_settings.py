@@ -89,17 +89,24 @@ def test_the_delay_of_one_kind_of_first_aid_is_its_own() -> None:
     assert died(late)[own].sum() > died(plain)[own].sum()
 
 
+def before_the_first_door(result: Any, treatments: Any) -> Any:
+    """Those of these treatments that begin before the patient reaches a facility."""
+    doors = np.stack([result.patients[f"role{role}"] for role in (1, 2, 3, 4)]).astype(float)
+    first = np.where(doors < 0, np.inf, doors).min(axis=0)
+    return treatments[treatments["start"] < first[treatments["patient"]]]
+
+
 def test_blood_before_role_1_saves_the_bleeding() -> None:
     plain, blood = run(), run({"prehospital_blood": {"available": True, "success": 1.0, "rate": 0.05}})
-    early = x.treatments(blood, "blood_transfusion")
-    early = early[early["facility"] == EN_ROUTE]
-    assert len(early) > 50 and (x.treatments(plain, "blood_transfusion")["facility"] >= 0).all()
+    early = before_the_first_door(blood, x.treatments(blood, "blood_transfusion"))
+    assert len(early) > 50 and (early["facility"] == EN_ROUTE).all()
+    assert not len(before_the_first_door(plain, x.treatments(plain, "blood_transfusion")))
     bleeds = of_mechanism(plain, "torso_haemorrhage", "junctional_haemorrhage", "extremity_haemorrhage")
     assert bleeds[early["patient"]].all()
     assert died(blood)[bleeds].sum() < died(plain)[bleeds].sum() - 5
     assert (died(blood) == died(plain))[~bleeds].all()
-    half = x.treatments(run({"prehospital_blood": {"available": True, "success": 0.5}}), "blood_transfusion")
-    half = half[half["facility"] == EN_ROUTE]
+    often = run({"prehospital_blood": {"available": True, "success": 0.5}})
+    half = before_the_first_door(often, x.treatments(often, "blood_transfusion"))
     assert x.share_is((half["effect"] == Effect.EFFECTIVE).sum(), len(half), 0.5)
 
 

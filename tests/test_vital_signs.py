@@ -178,14 +178,23 @@ def test_blood_is_taken_from_the_grave_and_again_the_later_if_it_was_normal() ->
     assert np.median(gaps[same & normal[:-1]]) > np.median(gaps[same & ~normal[:-1]])
 
 
-def test_nobody_is_without_signs_for_more_than_twelve_hours() -> None:
+def test_nobody_in_care_is_without_signs_for_more_than_twelve_hours() -> None:
+    """Outpatients have none while they are in quarters."""
     for result in (coin(), coin_in_full()):
         vitals = result.vitals
         _, last = first_and_last(result)
+        outpatients = x.rows(result, "quarters")
+        assert len(outpatients) > 1000
+        quarters = np.full(len(result), np.iinfo(np.int64).max)
+        quarters[outpatients["patient"]] = outpatients["at"]
         same = vitals["patient"][1:] == vitals["patient"][:-1]
+        began = quarters[vitals["patient"][1:]]
+        at_home = (vitals["at"][:-1] <= began) & (began < vitals["at"][1:])
         late = np.zeros(len(result), bool)
-        late[vitals["patient"][1:][same & (np.diff(vitals["at"]) > 12 * HOUR)]] = True
-        ends = (last >= 0) & (result.patients["closed"] - vitals["at"][last] > 12 * HOUR)
+        late[vitals["patient"][1:][same & ~at_home & (np.diff(vitals["at"]) > 12 * HOUR)]] = True
+        until = np.where(quarters >= vitals["at"][last], np.minimum(quarters, result.patients["closed"]), 0)
+        until = np.where(until > 0, until, result.patients["closed"])
+        ends = (last >= 0) & (until - vitals["at"][last] > 12 * HOUR)
         assert (late | ends).sum() == 0
 
 
