@@ -2,6 +2,7 @@
 
 from engine.clinical.agent_care import care_in_decontamination, repeat_atropine
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
+from engine.clinical.bed_care import care_in_bed
 from engine.clinical.blood import draw_blood_units, draw_shock
 from engine.clinical.casualties import (
     DRAWN,
@@ -30,7 +31,6 @@ from engine.clinical.first_aid import (
     care_on_the_way,
     give_first_aid,
     give_prehospital_blood,
-    oxygen_in_bed,
 )
 from engine.clinical.illnesses import (
     NO_DIAGNOSIS,
@@ -63,7 +63,6 @@ from engine.clinical.needs import (
     roles_that_operate,
 )
 from engine.clinical.operations import (
-    log_antibiotics,
     log_definitive_surgery,
     log_further_operation,
     start_surgery,
@@ -110,6 +109,7 @@ __all__ = [
     "calls_for_operation",
     "calls_for_ventilator",
     "care_goes_on_the_way",
+    "care_in_bed",
     "care_in_decontamination",
     "care_on_the_way",
     "category_of_state",
@@ -144,7 +144,6 @@ __all__ = [
     "is_repaired_on_arrival",
     "is_under_tourniquet",
     "iss_of_listed",
-    "log_antibiotics",
     "log_definitive_surgery",
     "log_event",
     "log_further_operation",
@@ -154,7 +153,6 @@ __all__ = [
     "needs_of_coma",
     "next_complication",
     "note_shock",
-    "oxygen_in_bed",
     "pick_cumulated",
     "place_of_role",
     "repeat_atropine",

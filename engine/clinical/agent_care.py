@@ -1,8 +1,15 @@
 """Care of agent casualties beside that by need: mask and skin at once, and atropine until secretions are dry."""
 
 from engine.clinical.log import insert_treatment
-from engine.clinical.needs import given_so_far, is_unconscious, minutes_of, needs_of_breathing
-from engine.codes import AT_POI, NONE, CasualtyKind, Treatment
+from engine.clinical.needs import (
+    agent_shows,
+    given_so_far,
+    is_unconscious,
+    last_start,
+    minutes_of,
+    needs_of_breathing,
+)
+from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Treatment
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
@@ -16,6 +23,8 @@ from engine.tables import (
 )
 
 _AT_POI = int(AT_POI)
+_EN_ROUTE = int(EN_ROUTE)
+_AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _ATROPINE = int(Treatment.ATROPINE)
 _BAG_MASK_VENTILATION = int(Treatment.BAG_MASK_VENTILATION)
 _PERSONAL_DECONTAMINATION = int(Treatment.PERSONAL_DECONTAMINATION)
@@ -58,7 +67,10 @@ def repeat_atropine(
     minutes: float,
     model: Model,
 ) -> None:
-    """Log atropine every `minutes` from `now` until `end`, both in ms, to a severe nerve agent casualty."""
+    """Log atropine every `minutes` from `now` until `end`, both in ms, to a severe nerve agent casualty.
+
+    It ends when the secretions are dry: once the casualty is awake and breathes well.
+    """
     record = output.patients[row]
     rules = model.treatments.rules
     if output.rows[QUIET] or rules.off & rules.bit[Treatment.ATROPINE_AND_OXIME]:
@@ -72,8 +84,50 @@ def repeat_atropine(
     while at + lasts * MINUTE <= end and left > 0:
         if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
             return
+        found = False
+        if not agent_shows(output, record, casualty, at, found, model):
+            return
         insert_treatment(output, row, casualty, kind, at, at + lasts * MINUTE, casualty.facility, NONE)
         at += minutes * MINUTE
+        left -= 1
+
+
+@compiled
+def repeat_antidote_in_the_field(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Log what follows the first injector before the first facility, while the signs go on: until `until`, ms.
+
+    Mild and moderate nerve agent casualties get one injector after the other, three at most; the severe, who have had
+    three, get atropine. The departure is at `now`, in ms.
+    """
+    record = output.patients[row]
+    if record.kind != CasualtyKind.AGENT or record.severity == NONE:
+        return
+    rules = model.treatments.rules
+    limits = model.treatments.limits
+    first = last_start(output, casualty, _AUTOINJECTOR, NONE)
+    if first < 0 or rules.off & rules.bit[_AUTOINJECTOR]:
+        return
+    kind = _AUTOINJECTOR
+    every = limits.second_injector_minutes
+    left = int(limits.further_injectors)
+    if _is_severe_nerve_agent(record, model):
+        kind = _ATROPINE
+        every = limits.atropine_minutes
+        left = int(limits.field_atropine_doses)
+    lasts = minutes_of(kind, _TYPICAL_PACE, rules)
+    at = first + every * MINUTE
+    while at + lasts * MINUTE <= until and left > 0:
+        found = False
+        if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS or not agent_shows(
+            output, record, casualty, at, found, model
+        ):
+            return
+        place = _AT_POI if at + lasts * MINUTE <= now else _EN_ROUTE
+        begin = at if place == _AT_POI else max(at, now)
+        insert_treatment(output, row, casualty, kind, begin, begin + lasts * MINUTE, place, NONE)
+        at += every * MINUTE
         left -= 1
 
 
@@ -83,7 +137,8 @@ def care_in_decontamination(
 ) -> None:
     """Log what agent casualties are given during decontamination: breaths by bag and mask, and atropine.
 
-    Breaths are for the unconscious, and for those who hardly breathe; not for those with a tube.
+    Breaths are for the unconscious, and for those who hardly breathe; not for those with a tube. They go on until care
+    begins.
     """
     if output.rows[QUIET]:
         return
@@ -97,4 +152,15 @@ def care_in_decontamination(
     breathless = needs_of_breathing(output, record, casualty, now, found, model)
     if breathless or is_unconscious(output, record, casualty, now, model):
         kind = _BAG_MASK_VENTILATION
-        insert_treatment(output, row, casualty, kind, now, end, casualty.facility, NONE)
+        until = now + model.treatments.limits.waiting_care_minutes * MINUTE
+        insert_treatment(output, row, casualty, kind, now, until, casualty.facility, NONE)
+
+
+@compiled
+def end_breaths(output: Output, casualty: CasualtyState, now: float) -> None:
+    """End the breaths by bag and mask that go on at `now`, ms: care begins, which finds out whether they are needed."""
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.kind == _BAG_MASK_VENTILATION and treatment.end > now:
+            treatment.end = int(now)
+    output.physiology.bagged_until = min(output.physiology.bagged_until, now)

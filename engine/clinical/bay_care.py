@@ -2,11 +2,14 @@
 
 import math
 
-from engine.clinical.agent_care import repeat_atropine
+from engine.clinical.agent_care import end_breaths, repeat_atropine
+from engine.clinical.bed_care import antibiotics_before_operation
 from engine.clinical.blood import spread_units
 from engine.clinical.giving import give_by_need
+from engine.clinical.illnesses import needs_of_second_diagnoses
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
+    given_so_far,
     is_unconscious,
     needs_of_breathing,
     needs_of_conscious,
@@ -16,6 +19,7 @@ from engine.clinical.needs import (
     place_of_role,
 )
 from engine.clinical.operations import log_airway, operation_here
+from engine.clinical.physiology import needs_tube, note_rescue
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
@@ -105,16 +109,26 @@ def treat_ill(
         operation = _operate_on_ill(record, casualty, model)
     if output.rows[QUIET]:
         return
+    note_rescue(record, casualty, output.physiology, now, model)
+    end_breaths(output, casualty, now)
     rules = model.treatments.rules
     immediate = record.triage == TriageCategory.T1
     needs = needs_of_injuries(output, record, casualty, model) & ~of_blood(rules)
+    needs |= needs_of_second_diagnoses(record, model)
     own = NONE
     if record.kind == CasualtyKind.AGENT:
-        if immediate or record.lethal != NONE:
-            own = _antidote(record, model)
-        if immediate:
+        antidote = _antidote(record, model)
+        if record.lethal != NONE or (immediate and antidote == _EMERGENCY_CARE):
+            own = antidote
+        elif immediate:
+            needs |= rules.bit[antidote]
+        found = False
+        has_tube = now < output.physiology.tube_until
+        if has_tube or needs_tube(output, record, casualty, now, found, model):
             needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
-    elif immediate or effect != Effect.SUPPORTIVE:
+    elif effect != Effect.SUPPORTIVE or (
+        immediate and not given_so_far(output, casualty, rules) & rules.bit[_EMERGENCY_CARE]
+    ):
         own = _EMERGENCY_CARE
     if immediate:
         needs |= rules.bit[Treatment.IV_ACCESS] | rules.bit[Treatment.OXYGEN]
@@ -135,6 +149,7 @@ def treat_ill(
     repeat_atropine(output, row, casualty, now + every * MINUTE, end, every, model)
     if operation != NONE:
         begin = now
+        antibiotics_before_operation(output, row, casualty, now, model)
         if rules.needs_airway[operation]:
             begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
         lasts = (end - begin) / MINUTE

@@ -2,18 +2,17 @@
 
 import math
 
-from engine.clinical.agent_care import decontaminate_at_once
+from engine.clinical.agent_care import decontaminate_at_once, repeat_antidote_in_the_field
 from engine.clinical.blood import split_units
 from engine.clinical.burns import burn_area
 from engine.clinical.giving import NOT_SEEN, give_by_need
+from engine.clinical.illnesses import needs_of_second_diagnoses
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
-    agent_shows,
     bleeds_to_death,
     calls_for_oxygen,
     given_so_far,
     last_start,
-    minutes_of,
     needs_of_breathing,
     needs_of_injuries,
     needs_of_mind,
@@ -53,7 +52,8 @@ _AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _BURN_FLUIDS = int(Treatment.BURN_FLUIDS)
 _OXYGEN = int(Treatment.OXYGEN)
-_SEVERE = 2
+_SPINAL_PRECAUTIONS = int(Treatment.SPINAL_PRECAUTIONS)
+_SPINAL_SURGERY = int(Treatment.SPINAL_SURGERY)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
@@ -122,9 +122,12 @@ def give_first_aid(
         needs |= needs_of_mind(output, record, casualty, seen_at, model)
         found = True
         needs |= needs_of_breathing(output, record, casualty, seen_at, found, model)
+    needs |= needs_of_second_diagnoses(record, model)
     needs &= ~of_blood(rules)
     own = _first_aid_against(output, record, casualty, model)
     give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, seen_at, model)
+    if on_the_way:
+        repeat_antidote_in_the_field(output, row, casualty, now, casualty.arrive_at, model)
 
 
 @compiled
@@ -141,9 +144,10 @@ def care_on_the_way(
     arrival = casualty.arrive_at
     if output.rows[QUIET] or record.kind > CasualtyKind.NBI or casualty.aid_at < arrival:
         return
+    output.physiology.bagged_until = min(output.physiology.bagged_until, now)
     rules = model.treatments.rules
     place = _ON_THE_WAY
-    needs = needs_of_injuries(output, record, casualty, model)
+    needs = needs_of_injuries(output, record, casualty, model) | needs_of_second_diagnoses(record, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
     else:
@@ -156,30 +160,7 @@ def care_on_the_way(
     give_by_need(
         output, row, casualty, now, arrival, place, int(needs), NONE, supportive, pace, arrival, model
     )
-    _second_injector(output, row, casualty, now, pace, model)
-
-
-@compiled
-def _second_injector(
-    output: Output, row: int, casualty: CasualtyState, now: float, pace: float, model: Model
-) -> None:
-    """Give mild and moderate nerve agent casualties on the way one more injector if the signs go on after the first."""
-    record = output.patients[row]
-    if record.kind != CasualtyKind.AGENT or record.severity >= _SEVERE:
-        return
-    rules = model.treatments.rules
-    kind = _AUTOINJECTOR
-    first = last_start(output, casualty, kind, NONE)
-    at = max(now, first + model.treatments.limits.second_injector_minutes * MINUTE)
-    found = False
-    if (
-        first >= 0
-        and rules.bit[kind] & rules.here[_ON_THE_WAY]
-        and at < casualty.arrive_at
-        and agent_shows(output, record, casualty, at, found, model)
-    ):
-        minutes = minutes_of(kind, pace, rules)
-        log_treatment(output, row, casualty.facility, kind, at, minutes, _SUPPORTIVE, NONE)
+    repeat_antidote_in_the_field(output, row, casualty, now, arrival, model)
 
 
 @compiled
@@ -233,7 +214,7 @@ def _log_oxygen(
 
 @compiled
 def care_goes_on_the_way(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """End the treatments of the facility that a casualty leaves; blood and oxygen go on until the next one.
+    """End the treatments of the facility that a casualty leaves; blood, oxygen and a collar go on until the next one.
 
     Oxygen goes on in the first hours, for who needs it and has no tube.
     """
@@ -246,6 +227,7 @@ def care_goes_on_the_way(output: Output, row: int, casualty: CasualtyState, now:
             treatment.end = int(now)
     if now < casualty.arrive_at < math.inf:
         _log_oxygen(output, row, casualty, now, casualty.arrive_at, _ON_THE_WAY, model)
+        spine_stays_still(output, row, casualty, now, casualty.arrive_at, model)
 
 
 @compiled
@@ -266,10 +248,29 @@ def oxygen_in_bed(
 
 
 @compiled
+def spine_stays_still(
+    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
+) -> None:
+    """Let spinal precautions go on, in a bed or on a journey, until `until`, ms, unless the spine has been fixed."""
+    rules = model.treatments.rules
+    kind = _SPINAL_PRECAUTIONS
+    if (
+        output.rows[QUIET]
+        or until == math.inf
+        or until < now + MINUTE
+        or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS
+        or not given_so_far(output, casualty, rules) & rules.bit[kind]
+        or last_start(output, casualty, _SPINAL_SURGERY, NONE) >= 0
+    ):
+        return
+    log_treatment(output, row, casualty.facility, kind, now, (until - now) / MINUTE, _SUPPORTIVE, NONE)
+
+
+@compiled
 def burn_fluids_go_on(
     output: Output, row: int, casualty: CasualtyState, now: float, until: float, place: int, model: Model
 ) -> None:
-    """Let the fluids of a large burn go on between two facilities, and in intensive care, on the first day.
+    """Let the fluids of a large burn go on between two facilities, and in beds, on the first days.
 
     `place` is the `CarePlace` from `now` to `until`, both in ms. Nobody gets them here who has not had them before.
     """

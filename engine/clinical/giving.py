@@ -1,5 +1,7 @@
 """Giving what is needed: who gets which treatment in one care, when and for how long (docs/model.md section 2.7.5)."""
 
+import math
+
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     agent_shows,
@@ -33,31 +35,63 @@ _MOST_HASTE = 2.0
 NOT_SEEN = -1.0
 """The time of the signs of a casualty who has not been looked at."""
 _ANALGESIA = int(Treatment.ANALGESIA)
+_BURN_DRESSING = int(Treatment.BURN_DRESSING)
 _CHEST_DRAIN = int(Treatment.CHEST_DRAIN)
 _CLOSED_REDUCTION = int(Treatment.CLOSED_REDUCTION)
+_COOLING = int(Treatment.COOLING)
+_EYE_SHIELD = int(Treatment.EYE_SHIELD)
+_INTUBATION = int(Treatment.INTUBATION)
 _NEEDLE_DECOMPRESSION = int(Treatment.NEEDLE_DECOMPRESSION)
 _SPLINT = int(Treatment.SPLINT)
 _TOURNIQUET_CONVERSION = int(Treatment.TOURNIQUET_CONVERSION)
+_TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
 
 @compiled
 def _is_due(
-    output: Output, casualty: CasualtyState, rank: int, wound: int, at: float, given: int, rules: CareRules
+    output: Output,
+    casualty: CasualtyState,
+    rank: int,
+    wound: int,
+    at: float,
+    given: int,
+    place: int,
+    rules: CareRules,
 ) -> bool:
     """Return whether a treatment may be given at the time `at`, ms: for the first time, or again.
 
-    A splint is put on again after a closed reduction. `given` is the mask of all that has been given.
+    A splint is put on again after a closed reduction, a tube when the first is out. The first facility dresses a burn
+    anew. `given` is the mask of all that has been given, `place` the `CarePlace`.
     """
     if not given & (1 << rank):
         return True
-    last = last_start(output, casualty, rules.kind[rank], wound)
+    kind = int(rules.kind[rank])
+    last = last_start(output, casualty, kind, wound)
     if last < 0:
         return True
-    if rules.kind[rank] == _SPLINT and last_start(output, casualty, _CLOSED_REDUCTION, wound) > last:
+    if kind == _SPLINT and last_start(output, casualty, _CLOSED_REDUCTION, wound) > last:
+        return True
+    if kind == _INTUBATION:
+        return bool(at >= output.physiology.tube_until)
+    if (
+        kind == _BURN_DRESSING
+        and place >= CarePlace.ROLE_1
+        and _is_from_outside(output, casualty, kind, last)
+    ):
         return True
     return bool(not rules.once & (1 << rank) and at >= last + rules.repeat[rules.kind[rank]])
+
+
+@compiled
+def _is_from_outside(output: Output, casualty: CasualtyState, kind: int, last: int) -> bool:
+    """Return whether the treatment that began last, at `last` ms, was given outside a facility."""
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.kind == kind and treatment.start == last:
+            return bool(treatment.facility < 0)
+    return False
 
 
 @compiled
@@ -93,6 +127,14 @@ def _without_needless(needs: int, given: int, rules: CareRules) -> int:
 
 
 @compiled
+def _cools_burn(record: PatientRow, needs: int, given: int, model: Model) -> bool:
+    """Return whether cooling is that of a burn, and not of somebody who is hot."""
+    if record.kind == CasualtyKind.WOUNDED:
+        return True
+    return bool((needs | given) & model.treatments.rules.bit[Treatment.BURN_DRESSING])
+
+
+@compiled
 def _pain_calls_for_analgesia(
     output: Output, record: PatientRow, casualty: CasualtyState, at: float, found: bool, model: Model
 ) -> bool:
@@ -122,17 +164,28 @@ def _without_uncalled(
     at: float,
     needs: int,
     given: int,
+    place: int,
     found: bool,
     model: Model,
 ) -> int:
     """Leave out what the diagnosis calls for and the state at the time `at`, ms, does not.
 
     Analgesia without pain, oxygen with a normal saturation and pressure, a second rewarming of those who are warm or
-    not in danger, and of agent casualties a second anticonvulsant once they are awake or intubated, and atropine after
-    an injector once nothing shows any more. `found`: the signs at the time `at` are those that were found last.
+    not in danger, late or further cooling of burns, hypertonic saline without coma or with bleeding, teeth before what
+    is urgent, and of agent casualties an airway and a second anticonvulsant once they are awake or intubated, and
+    atropine after an injector once nothing shows any more. `found`: the signs at the time `at` are those that were
+    found last.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
+    if needs & bit[Treatment.COOLING] and _cools_burn(record, needs, given, model):
+        late = record.onset + model.treatments.limits.burn_cooling_hours * HOUR
+        if at > late or given & (bit[Treatment.COOLING] | bit[Treatment.BURN_DRESSING]):
+            uncalled |= bit[Treatment.COOLING]
+    if needs & bit[Treatment.DENTAL_CARE] and record.kind == CasualtyKind.WOUNDED:
+        stable = record.triage == TriageCategory.T3 or casualty.operated or place >= CarePlace.ROLE_3
+        if casualty.life < math.inf or not stable:
+            uncalled |= bit[Treatment.DENTAL_CARE]
     if needs & bit[Treatment.ANALGESIA]:
         if not _pain_calls_for_analgesia(output, record, casualty, at, found, model):
             uncalled |= bit[Treatment.ANALGESIA]
@@ -143,6 +196,11 @@ def _without_uncalled(
         and not calls_for_oxygen(output, record, casualty, at, given, found, model)
     ):
         uncalled |= bit[Treatment.OXYGEN]
+    if needs & bit[Treatment.HYPERTONIC_SALINE]:
+        comatose = seems_unconscious(output, record, casualty, at, found, model)
+        found = found or comatose
+        if not comatose or bleeds_to_death(record):
+            uncalled |= bit[Treatment.HYPERTONIC_SALINE]
     again = needs & given
     if again & bit[Treatment.REWARMING]:
         if not found:
@@ -161,6 +219,13 @@ def _without_uncalled(
         uncalled |= bit[Treatment.ANTICONVULSANT]
     if (
         record.kind == CasualtyKind.AGENT
+        and needs & bit[Treatment.AIRWAY_ADJUNCT]
+        and not seems_unconscious(output, record, casualty, at, found, model)
+        and not model.treatments.rules.holds_airway[record.condition]
+    ):
+        uncalled |= bit[Treatment.AIRWAY_ADJUNCT]
+    if (
+        record.kind == CasualtyKind.AGENT
         and record.lethal == NONE
         and needs & bit[Treatment.ATROPINE_AND_OXIME]
         and given & bit[Treatment.AUTOINJECTOR]
@@ -177,22 +242,38 @@ def _without_early_tube(
     casualty: CasualtyState,
     at: float,
     needs: int,
+    given: int,
     found: bool,
     model: Model,
 ) -> int:
-    """Leave out the tube of a wounded casualty whose state at the time `at`, ms, does not call for it.
+    """Leave out the tube of the wounded and poisoned whose state at the time `at`, ms, does not call for it.
 
-    For an operation it is put in on the table. `found`: the signs at the time `at` are those that were found last.
+    For an operation it is put in on the table. A burnt airway calls for the first tube alone. Nobody is ventilated
+    without one. `found`: the signs at the time `at` are those that were found last.
     """
-    bit = model.treatments.rules.bit
+    rules = model.treatments.rules
+    bit = rules.bit
     tube = int(bit[Treatment.INTUBATION] | bit[Treatment.VENTILATION])
-    if (
-        needs & tube
-        and record.kind == CasualtyKind.WOUNDED
-        and at >= output.physiology.tube_until
-        and not needs_tube(output, record, casualty, at, found, model)
-    ):
+    if not needs & tube:
+        return int(needs)
+    if given & bit[Treatment.SURGICAL_AIRWAY] or last_start(output, casualty, _TRACHEOSTOMY, NONE) >= 0:
+        return int(needs)
+    if given & bit[Treatment.INTUBATION] and at < output.physiology.tube_until:
+        return int(needs)
+    by_state = record.kind == CasualtyKind.WOUNDED or (
+        record.kind == CasualtyKind.AGENT
+        and (given & bit[Treatment.INTUBATION] or not rules.holds_airway[record.condition])
+    )
+    called_for = needs_tube(output, record, casualty, at, found, model)
+    if called_for and given & bit[Treatment.INTUBATION]:
+        signs = output.physiology.signs
+        if not seems_unconscious(output, record, casualty, at, found, model):
+            find_signs(record, casualty, output.physiology, at, model)
+            called_for = signs.spo2 < model.treatments.limits.ventilated_spo2
+    if by_state and not called_for:
         return int(needs & ~tube)
+    if needs & bit[Treatment.VENTILATION]:
+        needs |= bit[Treatment.INTUBATION] & ~rules.off
     return int(needs)
 
 
@@ -205,21 +286,25 @@ def _sides_of(kind: int, condition: int, rules: CareRules) -> int:
 
 @compiled
 def _fit(output: Output, first: int, now: float, reached: float, end: float, rules: CareRules) -> None:
-    """Compress the treatments from row `first` on, which take until `reached`, so that they end by `end`, all in ms."""
+    """Compress the treatments from row `first` on, which take until `reached`, so that they end by `end`, all in ms.
+
+    What goes on until the end still does.
+    """
     begin = int(now)
     scale = (end - now) / (reached - now)
     for k in range(first, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
+        lasts = treatment.end == treatment.start or abs(treatment.end - int(end)) <= 1
         treatment.start = begin + int((treatment.start - begin) * scale)
-        if rules.until_end & rules.bit[treatment.kind]:
+        if rules.until_end & rules.bit[treatment.kind] and lasts:
             treatment.end = int(end)
         else:
             treatment.end = begin + int((treatment.end - begin) * scale)
 
 
 @compiled
-def _of_airway_and_chest(rules: CareRules) -> int:
-    """Return the mask of what opens the airway or relieves the chest outside a facility, which cannot wait."""
+def _not_put_off(rules: CareRules) -> int:
+    """Return the mask of what cannot wait outside a facility: it opens the airway, relieves the chest or eases pain."""
     bit = rules.bit
     return int(
         bit[Treatment.AIRWAY_ADJUNCT]
@@ -227,6 +312,7 @@ def _of_airway_and_chest(rules: CareRules) -> int:
         | bit[Treatment.SURGICAL_AIRWAY]
         | bit[Treatment.CHEST_SEAL]
         | bit[Treatment.NEEDLE_DECOMPRESSION]
+        | bit[Treatment.ANALGESIA]
     )
 
 
@@ -266,8 +352,9 @@ def give_by_need(
     -----
     Before the first facility `own` acts on the clock at `now`: somebody sees to it at once, beside the rest, and first
     sets the access that it needs. On the way, what would begin after twice the time left is put off to the facility,
-    but never what opens the airway or relieves the chest. What goes on beside the rest until the end has a minute at
-    least, which short care squeezes as it does the rest.
+    but never what opens the airway, relieves the chest or eases pain. What goes on beside the rest until the end has a
+    minute at least, which short care squeezes as it does the rest. At the point of injury it lasts until the
+    departure, which ends it.
     """
     rules = model.treatments.rules
     record = output.patients[row]
@@ -281,19 +368,21 @@ def give_by_need(
     looked = not output.physiology.stays_awake
     found = bool(seen_at == now and looked)
     wanted = needs
-    needs = _without_uncalled(output, record, casualty, now, needs, given, found, model)
+    needs = _without_uncalled(output, record, casualty, now, needs, given, place, found, model)
     found = bool(found or (wanted & rules.bit[_ANALGESIA] and looked))
-    needs = int(_without_early_tube(output, record, casualty, now, needs, found, model) | (needs & own_bit))
+    tubed = _without_early_tube(output, record, casualty, now, needs, given, found, model)
+    needs = int((tubed & rules.here[place]) | (needs & own_bit))
     if reduces:
         needs |= int(rules.bit[_SPLINT] & rules.here[place])
         if not seems_unconscious(output, record, casualty, now, found, model):
             needs |= int(rules.bit[_ANALGESIA] & rules.here[place])
     first = int(output.rows[TREATMENT_COUNT])
-    at_any_pace = _of_airway_and_chest(rules)
+    at_any_pace = _not_put_off(rules)
     at = now
     reached = now
     at_once = 0
     target = 0
+    of_surface = rules.bit[Treatment.FOREIGN_BODY_REMOVAL] | rules.bit[Treatment.MEDICATION]
     if own_bit and injured:
         target = int(casualty.killer)
         if target == NONE:
@@ -333,8 +422,13 @@ def give_by_need(
             continue
         lasts = minutes_of(kind, uniform, rules)
         beside = bool(rules.until_end & bit) and end > now
+        if kind == _COOLING and _cools_burn(record, needs, given, model):
+            beside = False
         if beside:
             lasts = max(0.0, (end - min(at, end)) / MINUTE)
+        elif rules.until_end & bit and kind != _COOLING and end <= now:
+            beside = True
+            lasts = model.treatments.limits.waiting_care_minutes
         of_wounds = bool(rules.each_wound & bit) and injured
         left = int(model.treatments.limits.most_wounds)
         for number in range(casualty.wounds if of_wounds else 1):
@@ -347,6 +441,8 @@ def give_by_need(
                 called_for = bool(rules.needs[condition] & bit)
                 if kind == _TOURNIQUET_CONVERSION:
                     called_for = may_be_converted(output, casualty, number, rules)
+                elif kind == _EYE_SHIELD and place >= CarePlace.ROLE_1:  # the eye has been looked at
+                    called_for = called_for and not rules.needs[condition] & of_surface
                 if not called_for:
                     continue
             if of_wounds:
@@ -354,7 +450,7 @@ def give_by_need(
             if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 break
             before_reduction = reduces and kind == _ANALGESIA
-            if not before_reduction and not _is_due(output, casualty, rank, wound, at, given, rules):
+            if not before_reduction and not _is_due(output, casualty, rank, wound, at, given, place, rules):
                 continue
             sides = 1
             if of_wounds and wound != NONE:

@@ -16,6 +16,7 @@ from engine.codes import (
     STAY,
     CasualtyKind,
     Mechanism,
+    Treatment,
 )
 from engine.numeric import compiled, words
 from engine.tables import (
@@ -24,6 +25,7 @@ from engine.tables import (
     GROUPS,
     CasualtyState,
     InjuryTables,
+    Model,
     PatientRow,
     SurvivalParameters,
 )
@@ -168,3 +170,29 @@ def draw_stay_of_ill(
         least = max(least, parameters.least_days)
     casualty.leaves_theatre = 1 if leaves else 0
     casualty.stay_end = stay_of(days, least, to_uniform(words(key, cell, index, STAY)[1]), parameters) * DAY
+
+
+@compiled
+def needs_of_second_diagnoses(record: PatientRow, model: Model) -> int:
+    """Return the mask of what the further diagnoses of an accident call for: wounds and burns are dressed and closed.
+
+    They change neither where nor how long somebody is treated.
+    """
+    if record.kind != CasualtyKind.NBI:
+        return 0
+    rules = model.treatments.rules
+    bit = rules.bit
+    needs = 0
+    for condition in (record.second, record.third, record.fourth):
+        if condition < len(rules.needs):
+            needs |= int(rules.needs[condition])
+    return int(
+        needs
+        & (
+            bit[Treatment.PRESSURE_DRESSING]
+            | bit[Treatment.BURN_DRESSING]
+            | bit[Treatment.WOUND_CARE]
+            | bit[Treatment.WOUND_CLOSURE]
+            | bit[Treatment.TETANUS_PROPHYLAXIS]
+        )
+    )

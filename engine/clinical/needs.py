@@ -486,33 +486,38 @@ def needs_of_breathing(
 ) -> int:
     """Return the mask of what those who hardly breathe at the time `at`, ms, need: a bag and mask, and oxygen.
 
-    They are agent casualties, before the antidote and, if unconscious, after it, and wounded whose airway closes.
-    `found`: the signs at that time are those that were found last, of whoever has been looked at.
+    They are agent casualties, and the unconscious of them once begun, wounded whose airway closes, and the unconscious
+    wounded who breathe slowly. `found`: the signs at that time are those that were found last, of whoever has been
+    looked at.
     """
     limits = model.treatments.limits
     bit = model.treatments.rules.bit
+    breaths = int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
     if record.kind == CasualtyKind.WOUNDED:
-        if record.lethal != LethalMechanism.AIRWAY or casualty.life == math.inf:
+        closes = record.lethal == LethalMechanism.AIRWAY and casualty.life < math.inf
+        comatose = seems_unconscious(output, record, casualty, at, found, model)
+        if not closes and not comatose:
             return 0
-        if not found:
-            find_signs(record, casualty, output.physiology, at, model)
-        if output.physiology.signs.spo2 >= limits.bagged_airway_spo2:
-            return 0
-        return int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
-    if record.kind != CasualtyKind.AGENT:
-        return 0
-    given = given_so_far(output, casualty, model.treatments.rules)
-    if given & (bit[Treatment.AUTOINJECTOR] | bit[Treatment.ATROPINE_AND_OXIME]):
-        bagged = given & bit[Treatment.BAG_MASK_VENTILATION]
-        if not (bagged and seems_unconscious(output, record, casualty, at, found, model)):
-            return 0
-    else:
         if not found:
             find_signs(record, casualty, output.physiology, at, model)
         signs = output.physiology.signs
-        if signs.respiratory_rate >= limits.bagged_respiratory_rate and signs.spo2 >= limits.bagged_spo2:
-            return 0
-    return int(bit[Treatment.BAG_MASK_VENTILATION] | bit[Treatment.OXYGEN])
+        if closes and signs.spo2 < limits.bagged_airway_spo2:
+            return breaths
+        return breaths if signs.respiratory_rate < limits.bagged_respiratory_rate else 0
+    if record.kind != CasualtyKind.AGENT:
+        return 0
+    if not found:
+        find_signs(record, casualty, output.physiology, at, model)
+    signs = output.physiology.signs
+    if signs.respiratory_rate < limits.bagged_respiratory_rate or signs.spo2 < limits.bagged_spo2:
+        return breaths
+    given = given_so_far(output, casualty, model.treatments.rules)
+    found = True
+    if given & bit[Treatment.BAG_MASK_VENTILATION] and seems_unconscious(
+        output, record, casualty, at, found, model
+    ):
+        return breaths
+    return 0
 
 
 @compiled

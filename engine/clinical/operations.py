@@ -2,6 +2,7 @@
 
 import math
 
+from engine.clinical.bed_care import antibiotics_before_operation
 from engine.clinical.blood import split_units
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
@@ -9,7 +10,6 @@ from engine.clinical.needs import (
     is_splinted,
     last_start,
     minutes_of,
-    needs_of_injuries,
     operation_of,
 )
 from engine.clinical.physiology import (
@@ -44,7 +44,6 @@ _SMALL_AIS = 2
 """Highest AIS of a wound that is soon cleaned."""
 
 _AMPUTATION = int(Treatment.AMPUTATION)
-_ANTIBIOTICS = int(Treatment.ANTIBIOTICS)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
@@ -108,6 +107,7 @@ def ventilate(
     is taken out. Where records are written, signs may call for it as well. Its complications come only to those whom
     injuries, operations or illness keep on it, as these alone are known in every run. After the
     definitive operation the tube is out hours before they leave intensive care, but for a severe injury of the head.
+    The poisoned are ventilated as long as they have a tube.
     """
     record = output.patients[row]
     wounded = record.kind == CasualtyKind.WOUNDED
@@ -141,36 +141,15 @@ def ventilate(
             lasts = min(lasts, max(least, before))
         elif lasts > before:
             lasts = minutes
+    if record.kind == CasualtyKind.AGENT and _has_airway(output, casualty, now):
+        tube = model.vital_signs.tube
+        lasts = max(output.physiology.tube_until - now, tube.recovery_minutes[1] * MINUTE) / MINUTE
+        least = min(minutes, tube.settled_hours * HOUR / MINUTE)
+        lasts = min(lasts, max(least, minutes - tube.awake_hours * HOUR / MINUTE))
     if lasts > 0.0:
         begin = log_airway(output, row, casualty, now, model)
         left = lasts - (begin - now) / MINUTE
         log_treatment(output, row, casualty.facility, _VENTILATION, begin, left, Effect.SUPPORTIVE, NONE)
-
-
-@compiled
-def log_antibiotics(
-    output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
-) -> None:
-    """Log the doses of antibiotics that are due in intensive care after an operation, from `now` to `until`, ms.
-
-    A dose is due when the last is `repeat_minutes` old, in the first days after the injury.
-    """
-    if output.rows[QUIET] or not casualty.operated_here:
-        return
-    record = output.patients[row]
-    rules = model.treatments.rules
-    kind = _ANTIBIOTICS
-    if record.kind != CasualtyKind.WOUNDED or not (
-        needs_of_injuries(output, record, casualty, model) & rules.bit[kind] & ~rules.off
-    ):
-        return
-    lasts = minutes_of(kind, _TYPICAL_PACE, rules)
-    stop = min(until - lasts * MINUTE, record.onset + model.treatments.limits.antibiotic_hours * HOUR)
-    last = last_start(output, casualty, kind, NONE)
-    at = now if last < 0 else max(now, last + rules.repeat[kind])
-    while at <= stop and output.rows[TREATMENT_COUNT] < casualty.first_treatment + CARE_ROWS:
-        log_treatment(output, row, casualty.facility, kind, at, lasts, Effect.SUPPORTIVE, NONE)
-        at += rules.repeat[kind]
 
 
 @compiled
@@ -446,6 +425,7 @@ def log_session(
         main = _main_operation(output, record, casualty, main_wound, role, model)
     begin = now
     under_anaesthesia = _needs_airway(output, record, casualty, main, role, model)
+    antibiotics_before_operation(output, row, casualty, now, model)
     if main != NONE or under_anaesthesia or keeps_tube(record, casualty, now, model):
         begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
     first = int(output.rows[TREATMENT_COUNT])

@@ -143,7 +143,10 @@ def _delay_against(scenario: Scenario, mechanism: int, delay: float) -> float:
     """Return the median delay of first aid against a lethal mechanism, in minutes; `delay` is that of all."""
     setting = scenario.treatments.get(AID_AGAINST[mechanism]) if mechanism in AID_AGAINST else None
     own = None if setting is None else setting.delay_minutes
-    return delay if own is None else own
+    if own is not None:
+        return own
+    agent = model_constants(scenario, "survival")["treatment"]["agent"]
+    return delay * float(agent["self_aid_share"]) if mechanism == LethalMechanism.AGENT else delay
 
 
 def _availability_fields(scenario: Scenario) -> dict[str, Any]:

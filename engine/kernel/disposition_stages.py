@@ -5,6 +5,7 @@ import math
 from engine.clinical import (
     burn_fluids_go_on,
     care_goes_on_the_way,
+    care_in_bed,
     consider_complications,
     death_time,
     enter_unseen,
@@ -12,7 +13,6 @@ from engine.clinical import (
     log_treatment,
     log_ward_rounds,
     next_complication,
-    oxygen_in_bed,
     set_factor,
     to_uniform,
 )
@@ -115,8 +115,8 @@ def _admit_to_ward(
             Effect.SUPPORTIVE,
             NONE,
         )
-        log_ward_rounds(output, row, casualty, now, until, model)
-        oxygen_in_bed(output, row, casualty, now, until, model)
+    log_ward_rounds(output, row, casualty, now, until, model)
+    care_in_bed(output, row, casualty, now, until, model)
     casualty.in_quarters = 0
     _end_stay(casualty, Stage.RETURN, end, complication)
 

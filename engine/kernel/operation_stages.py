@@ -4,16 +4,14 @@ import math
 
 from engine import numeric
 from engine.clinical import (
-    burn_fluids_go_on,
+    care_in_bed,
     consider_complications,
     death_time,
-    log_antibiotics,
     log_definitive_surgery,
     log_event,
     log_further_operation,
     log_treatment,
-    oxygen_in_bed,
-    place_of_role,
+    log_ward_rounds,
     repeat_atropine,
     set_rate,
     start_recovery,
@@ -336,22 +334,22 @@ def start_intensive_care(
         ventilate(output, row, casualty, now, minutes, model)
         hourly = model.treatments.limits.atropine_later_minutes
         repeat_atropine(output, row, casualty, now + hourly * MINUTE, now + minutes * MINUTE, hourly, model)
-        place = place_of_role(model.network.role[casualty.facility])
-        burn_fluids_go_on(output, row, casualty, now, now + minutes * MINUTE, place, model)
         casualty.at = now + minutes * MINUTE
-        oxygen_in_bed(output, row, casualty, now, casualty.at, model)
-        log_antibiotics(output, row, casualty, now, casualty.at, model)
+        log_ward_rounds(output, row, casualty, now, casualty.at, model)
+        care_in_bed(output, row, casualty, now, casualty.at, model)
     if casualty.reoperate_at < math.inf:
         due = casualty.reoperate_at <= casualty.at
         casualty.stage = Stage.REOPERATION if due else Stage.AWAIT_OPERATION
 
 
 @compiled
-def await_operation(output: Output, row: int, casualty: CasualtyState, now: float) -> None:
+def await_operation(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
     """Admit the casualty to the ward until a further operation is due."""
     log_event(output, row, now, casualty.facility, Event.WARD_ADMITTED, 0)
     casualty.at = max(now, casualty.reoperate_at)
     until = min(casualty.at, death_time(casualty))
     minutes = (until - now) / MINUTE
     log_treatment(output, row, casualty.facility, Treatment.WARD_CARE, now, minutes, Effect.SUPPORTIVE, NONE)
+    log_ward_rounds(output, row, casualty, now, until, model)
+    care_in_bed(output, row, casualty, now, until, model)
     casualty.stage = Stage.REOPERATION

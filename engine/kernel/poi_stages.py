@@ -29,6 +29,7 @@ from engine.codes import (
     CasualtyKind,
     DrawPurpose,
     Event,
+    LethalMechanism,
     TriageCategory,
 )
 from engine.kernel.codes import DEPARTURE_SHARE, REQUEST_SHARE, FieldTime, MatrixOutcome, Stage
@@ -121,7 +122,9 @@ def _draw_first_aid_time(record: PatientRow, start: float, model: Model, counter
     """Return the time of first aid, ms; infinity for the ill, who get none."""
     a, _, _, _ = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], FIRST_RESPONDER)
     log_median = model.survival.aid_delay[0]
-    if record.lethal != NONE:
+    if record.kind == CasualtyKind.AGENT:  # by himself or a buddy
+        log_median = model.survival.aid_delay_against[LethalMechanism.AGENT]
+    elif record.lethal != NONE:
         log_median = model.survival.aid_delay_against[record.lethal]
     delay = numeric.exp(log_median + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a)))
     if model.network.field_kind[record.front, FieldTime.FIRST_AID_AFTER] >= 0:

@@ -74,7 +74,7 @@ def perform_stage(output: Output, row: int, casualty: CasualtyState, model: Mode
     elif casualty.stage == Stage.ICU:
         start_intensive_care(output, row, casualty, now, model, counter)
     elif casualty.stage == Stage.AWAIT_OPERATION:
-        await_operation(output, row, casualty, now)
+        await_operation(output, row, casualty, now, model)
     elif (
         casualty.stage == Stage.DISPOSITION
         or casualty.stage == Stage.COMPLICATION

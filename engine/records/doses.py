@@ -49,7 +49,9 @@ class _Formulary(NamedTuple):
     """The doses of the catalogue as look-ups. The rows are those of doses.csv, then those of medications.csv."""
 
     rows: NDArray[np.int16]
-    """Row of doses.csv by treatment and mask of states; -1 without one. Shape (treatments, 2 ** states)."""
+    """Row of doses.csv by treatment where no state holds; -1 without one."""
+    by_state: dict[int, list[tuple[int, int]]]
+    """By treatment on which states decide: mask of states and row of doses.csv, the last row first."""
     depends: NDArray[np.bool_]
     """By treatment, whether any of the states decides."""
     of_diagnosis: dict[int, NDArray[np.int64]]
@@ -70,20 +72,25 @@ class _Formulary(NamedTuple):
 
 def _formulary(_: CodeTables) -> _Formulary:
     by_state, by_code = catalogue.doses(), catalogue.medications()
-    states = len(catalogue.DOSE_STATES)
-    rows = np.full((len(TREATMENTS), 1 << states), -1, np.int16)
-    masks = [sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states) for row in by_state]
+    rows = np.full(len(TREATMENTS), -1, np.int16)
+    choices: dict[int, list[tuple[int, int]]] = {}
     for number in reversed(range(len(by_state))):
-        holds = (np.arange(1 << states) & masks[number]) == masks[number]
-        rows[TREATMENTS.index(by_state[number].treatment), holds] = number
+        row = by_state[number]
+        treatment = TREATMENTS.index(row.treatment)
+        mask = sum(1 << catalogue.DOSE_STATES.index(state) for state in row.states)
+        choices.setdefault(treatment, []).append((mask, number))
+        if not mask:
+            rows[treatment] = number
+    choices = {code: found for code, found in choices.items() if any(mask for mask, _ in found)}
+    depends = np.isin(np.arange(len(TREATMENTS)), list(choices))
     codes = [condition.code for condition in catalogue.conditions()]
     of_diagnosis = {}
-    for treatment in dict.fromkeys(medication.treatment for medication in by_code):
+    for treatment_name in dict.fromkeys(medication.treatment for medication in by_code):
         found = np.full(len(codes), -1, np.int64)
         for number, medication in reversed(list(enumerate(by_code, len(by_state)))):
-            if medication.treatment == treatment:
+            if medication.treatment == treatment_name:
                 found[[code.startswith(medication.codes) for code in codes]] = number
-        of_diagnosis[TREATMENTS.index(treatment)] = found
+        of_diagnosis[TREATMENTS.index(treatment_name)] = found
     given: list[catalogue.Dose] = [
         *by_state,
         *(
@@ -110,7 +117,8 @@ def _formulary(_: CodeTables) -> _Formulary:
     )
     return _Formulary(
         rows,
-        (rows != rows[:, :1]).any(axis=1),
+        choices,
+        depends,
         of_diagnosis,
         [*(row.drug for row in given), None],
         [*doses, None],
@@ -169,10 +177,13 @@ def _given(view: View) -> _Given:
     for bit, kind in ((1, Treatment.IV_ACCESS), (2, Treatment.INTRAOSSEOUS_ACCESS)):
         since = earliest(len(patients), treatments[treatments["kind"] == kind], "start")
         access |= np.where(since.take(who) <= treatments["start"], bit, 0)
-    masks = np.zeros(len(treatments), np.int64)
     depends = np.flatnonzero(formulary.depends.take(treatments["kind"]))
-    masks[depends] = _states(view, treatments[depends], access[depends] > 0)
-    rows = formulary.rows[treatments["kind"], masks].astype(np.int64)
+    masks = _states(view, treatments[depends], access[depends] > 0)
+    rows = formulary.rows.take(treatments["kind"]).astype(np.int64)
+    for code, choices in formulary.by_state.items():
+        chosen = np.flatnonzero(treatments["kind"][depends] == code)
+        for mask, number in choices:
+            rows[depends[chosen[(masks[chosen] & mask) == mask]]] = number
     for code, by_condition in formulary.of_diagnosis.items():
         of_kind = np.flatnonzero(treatments["kind"] == code)
         of_patient = _of_diagnosis(view, by_condition).take(who[of_kind])

@@ -90,6 +90,7 @@ class CareLimits(Row):
     atropine_minutes: Float64  # between doses during decontamination and care ...
     atropine_later_minutes: Float64  # ... and in intensive care
     atropine_doses: Int64  # most of them at one stage of care
+    field_atropine_doses: Int64  # most of them before the first facility
     dressing_hours: Float64  # between two dressings of a wound or burn on the ward
     most_dressings: Int64  # so many of each during a stay
     closure_hours: Annotated[Floats, "f8", 2]  # after cleaning in which a wound left open is closed
@@ -102,8 +103,15 @@ class CareLimits(Row):
     )
     burn_fluid_area: Float64  # % of the body surface from which burns get fluids and a urinary catheter ...
     burn_fluid_hours: Float64  # ... for so long, from the injury on
-    burn_cooling_area: Float64  # % below which burns are cooled
-    second_injector_minutes: Float64  # after the first, agent casualties below severe get one more ...
+    burn_cooling_area: Float64  # % below which burns are cooled ...
+    burn_cooling_hours: Float64  # ... from the injury on
+    waiting_care_minutes: Float64  # that breaths, fluids and a collar last where nobody knows the end yet
+    incision_minutes: Float64  # within so many before an operation antibiotics are not given again
+    bed_analgesia_minutes: Float64  # after admission to a bed the first dose is given
+    bed_analgesia_days: Float64  # as long it is given daily after an operation, and in a stay
+    bed_pain: Float64  # lowest pain with which it is given to others
+    further_injectors: Int64  # most of them after the first before the first facility
+    second_injector_minutes: Float64  # between injectors of agent casualties below severe ...
     agent_spo2: (
         Float64  # ... if the saturation is below this, %, or the GCS below 15; else no atropine in care
     )

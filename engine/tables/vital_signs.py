@@ -263,7 +263,9 @@ class Cooling(Row):
 class TubeRules(Row):
     """Intubated patients."""
 
-    hours: Annotated[Floats, "f8", 3]  # after intubation for the brain, for the airway, for anything else
+    hours: Annotated[
+        Floats, "f8", 4
+    ]  # after intubation: for the brain, for the airway, for anything else, and by an agent with an antidote
     breaths: Annotated[Floats, "f8", 2]  # of the ventilator: lowest, spread between patients
     saturation: Float64  # least
     eye: Int64  # sedated

@@ -32,11 +32,11 @@ ALTERNATIVES: dict[str, tuple[str, ...]] = {
     "hypothermia_prevention": ("rewarming",),
     "burn_dressing": ("burn_excision", "wound_care"),
     "atropine_and_oxime": ("autoinjector",),
-    "eye_shield": ("eye_repair",),
+    "eye_shield": ("eye_repair", "foreign_body_removal", "medication"),
 }
 """By treatment that a condition needs: treatments that answer the need as well."""
 
-BY_STATE = {"oxygen", "intubation", "ventilation"}
+BY_STATE = {"oxygen", "intubation", "ventilation", "hypertonic_saline"}
 """Treatments that only the state decides on, whatever a condition needs: a low saturation, coma, a lost airway."""
 
 FOR_BLEEDING = {"blood_transfusion", "calcium", "tranexamic_acid"}

@@ -9,7 +9,7 @@ import math
 
 from engine import numeric
 from engine.clinical.survival import clock_at
-from engine.codes import NONE, Effect, LethalMechanism, Treatment, Tube
+from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, Tube
 from engine.numeric import compiled
 from engine.tables import (
     HOUR,
@@ -108,6 +108,11 @@ def _tube_hours(record: PatientRow, model: Model) -> float:
         return hours[0]
     if record.lethal == LethalMechanism.AIRWAY:
         return hours[1]
+    antidotes = model.treatments.rules.bit
+    if record.kind == CasualtyKind.AGENT and model.treatments.rules.needs[record.condition] & (
+        antidotes[Treatment.ATROPINE_AND_OXIME] | antidotes[Treatment.CYANIDE_ANTIDOTE]
+    ):
+        return hours[3]
     return hours[2]
 
 
