@@ -29,6 +29,8 @@ from engine.tables import (
     PatientRow,
 )
 
+_ANY = -1
+"""Mask of all operations."""
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
@@ -68,7 +70,7 @@ def draw_blood_units(
     units = numeric.exp(log_median + model.care.blood[2] * quantile)
     most = float(model.care.most_units)
     if not dying:
-        operated = calls_for_operation(output, record, casualty, model.treatments.rules.in_cavity, model)
+        operated = calls_for_operation(output, record, casualty, _ANY, model)
         most = model.care.most_units_of_others[0 if operated else 1]
     return int(min(most, max(1.0, units + 0.5)))
 

@@ -6,6 +6,7 @@ from engine.clinical.blood import split_units
 from engine.clinical.log import insert_treatment, log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
+    calls_for_operation,
     is_sent_on,
     is_splinted,
     last_start,
@@ -42,6 +43,10 @@ from engine.tables import (
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
+_WORSE = 1.0
+"""Points of the Glasgow Coma Scale that who is dying of a brain injury has lost since the injury."""
+_DIFFUSE = 2
+"""Of `CareRules.contused`."""
 _AMPUTATION = int(Treatment.AMPUTATION)
 _ANTIBIOTICS = int(Treatment.ANTIBIOTICS)
 _EFFECTIVE = int(Effect.EFFECTIVE)
@@ -200,6 +205,25 @@ def _called_for_here(
 
 
 @compiled
+def _is_decompressed(
+    output: Output, record: PatientRow, casualty: CasualtyState, wound: int, model: Model
+) -> bool:
+    """Return whether the skull is opened for a brain injury that would kill, and so gets worse.
+
+    It is for a clot or an open fracture, unless the casualty was awake, and for a contusion with a lower GCS.
+    """
+    rules = model.treatments.rules
+    limits = model.treatments.limits
+    contused = rules.contused[output.wounds[casualty.wound + wound].condition]
+    if contused == 0 and casualty.gcs < limits.craniotomy_gcs + _WORSE + 0.5:
+        return True
+    if contused != _DIFFUSE and casualty.gcs < limits.contusion_gcs + _WORSE + 0.5:
+        return True
+    among = int(rules.operation_bit[_CRANIOTOMY])
+    return bool(calls_for_operation(output, record, casualty, among, model))
+
+
+@compiled
 def _main_operation(
     output: Output, record: PatientRow, casualty: CasualtyState, wound: int, role: int, model: Model
 ) -> int:
@@ -219,7 +243,7 @@ def _main_operation(
         debrided = debrided or kind == _WOUND_DEBRIDEMENT
     if casualty.killer != NONE:
         kind = int(rules.operation[record.lethal, output.wounds[casualty.wound + wound].region])
-        if kind == _CRANIOTOMY:  # no haematoma to evacuate
+        if kind == _CRANIOTOMY and not _is_decompressed(output, record, casualty, wound, model):
             return _WOUND_DEBRIDEMENT if debrided else _VENTRICULAR_DRAIN
         if kind != NONE:
             return kind
@@ -454,6 +478,7 @@ def log_session(
     log_blood_of_excision(output, row, casualty, first, last, model)
     under_tube = bool(
         main != NONE
+        or casualty.head_ais >= model.vital_signs.tube.brain_ais
         or minutes > model.treatments.limits.tube_minutes
         or _needs_airway(output, first, model.treatments.rules)
         or keeps_tube(record, casualty, now, model)

@@ -10,6 +10,7 @@ from engine.tables import CARE_ROWS, HOUR, MINUTE, TREATMENT_COUNT, CasualtyStat
 _AMPUTATION = int(Treatment.AMPUTATION)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _BURN_EXCISION = int(Treatment.BURN_EXCISION)
+_CALCIUM = int(Treatment.CALCIUM)
 _CAST = int(Treatment.CAST)
 _DELAYED_CLOSURE = int(Treatment.DELAYED_CLOSURE)
 _EXTERNAL_FIXATION = int(Treatment.EXTERNAL_FIXATION)
@@ -97,4 +98,8 @@ def log_blood_of_excision(
             output, row, casualty.facility, kind, float(treatment.start), minutes, _SUPPORTIVE, NONE
         )
         output.treatments[output.rows[TREATMENT_COUNT] - 1].units = units
+        if not rules.off & rules.bit[_CALCIUM]:
+            lasts = rules.minutes[_CALCIUM, 1]
+            begin = float(treatment.start)
+            log_treatment(output, row, casualty.facility, _CALCIUM, begin, lasts, _SUPPORTIVE, NONE)
         return

@@ -23,6 +23,8 @@ _SMALL_SHARE = 0.6
 _SURGICAL_ROLE = 2
 _PREPARING_SHARE, _MOST_PREPARING = 0.2, 30.0
 """Of a session, and most minutes, for induction, positioning, dressing and waking: at least. Judgement."""
+_MOST_HASTE = 1.3
+"""So many times faster than usual one team operates at most; judgement."""
 _LETHAL_MINUTES = 60.0
 """Of the operation on what would kill where the wounds call for none."""
 _MOST_WORK = 420.0
@@ -139,33 +141,75 @@ def _ais_of(output: Output, casualty: CasualtyState, k: int) -> int:
 
 
 @compiled
+def _end_of_teams(
+    output: Output,
+    casualty: CasualtyState,
+    first: int,
+    begin: float,
+    shrunk: float,
+    stretched: float,
+    teams: int,
+    rules: CareRules,
+) -> float:
+    """Set when the operations from row `first` on begin and end, done by up to three teams; return when all end, ms.
+
+    The next operation is that of the team that is free first; further ones on the same wound follow at once.
+    """
+    one, two, three = begin, begin, begin
+    team = 1
+    before = NONE
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if k == first or treatment.wound == NONE or treatment.wound != before:
+            team = 1
+            if teams > 1 and two < one:
+                team = 2
+            if teams > 2 and three < min(one, two):
+                team = 3
+        before = treatment.wound
+        kind, ais = int(treatment.kind), _ais_of(output, casualty, k)
+        usual = usual_minutes(kind, ais, rules)
+        minutes = shrunk * usual + stretched * (longest_minutes(kind, ais, rules) - usual)
+        at = one if team == 1 else (two if team == 2 else three)
+        treatment.start = int(at)
+        at += minutes * MINUTE
+        treatment.end = int(at)
+        if team == 1:
+            one = at
+        elif team == 2:
+            two = at
+        else:
+            three = at
+    return max(one, two, three)
+
+
+@compiled
 def share_time(
     output: Output, casualty: CasualtyState, first: int, begin: float, end: float, model: Model
 ) -> None:
     """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another.
 
     Each takes its usual part of the time, and never longer than the catalogue says. The rest is anaesthesia and
-    positioning before, and dressing and waking after.
+    positioning before, and dressing and waking after. Where there is too much for one team, up to three work at once.
     """
     rules = model.treatments.rules
     usual, longest = 0.0, 0.0
-    last = int(output.rows[TREATMENT_COUNT])
-    for k in range(first, last):
+    for k in range(first, output.rows[TREATMENT_COUNT]):
         kind, ais = int(output.treatments[k].kind), _ais_of(output, casualty, k)
         usual += usual_minutes(kind, ais, rules) * MINUTE
         longest += longest_minutes(kind, ais, rules) * MINUTE
     preparing = min(_PREPARING_SHARE * (end - begin), _MOST_PREPARING * MINUTE)
     operating = min(longest, end - begin - preparing)
+    teams = 1
+    if usual > _MOST_HASTE * operating:
+        teams = 2 if usual < 2.0 * _MOST_HASTE * operating else 3
     shrunk = min(1.0, operating / usual)
     stretched = 0.0
     if operating > usual and longest > usual:
         stretched = (operating - usual) / (longest - usual)
+    if teams > 1:
+        lasts = _end_of_teams(output, casualty, first, begin, 1.0, 0.0, teams, rules) - begin
+        shrunk = min(1.0, operating / lasts)
+        operating = shrunk * lasts
     at = begin + 0.5 * (end - begin - operating)
-    for k in range(first, last):
-        treatment = output.treatments[k]
-        kind, ais = int(treatment.kind), _ais_of(output, casualty, k)
-        mode = usual_minutes(kind, ais, rules)
-        minutes = shrunk * mode + stretched * (longest_minutes(kind, ais, rules) - mode)
-        treatment.start = int(at)
-        at += minutes * MINUTE
-        treatment.end = int(at)
+    _end_of_teams(output, casualty, first, at, shrunk, stretched, teams, rules)

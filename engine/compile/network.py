@@ -245,7 +245,11 @@ def compile_care(scenario: Scenario) -> Table:
             [interpreted.log(mean) for mean in given["surgery"][f"role{role}_mean_work"]] for role in (2, 3)
         ),
         surgery_given=floats(
-            [math.sqrt(variance), given["surgery"]["exponent"], given["surgery"]["setup_minutes"]]
+            [
+                math.sqrt(variance),
+                *(given["surgery"][name] for name in ("exponent", "setup_minutes")),
+                *(given["surgery"][f"{name}_minutes"] for name in ("least", "most")),
+            ]
         ),
         **_reoperations(scenario),
         excision=floats(given["excision"]["interval"]),

@@ -51,8 +51,10 @@ _NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
 """Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
 tourniquet or not, the code does not say.
 """
-_CONTUSED = ("S06.1", "S06.2", "S06.31", "S06.32", "S06.33", "S06.37", "S06.38", "S06.6", "S06.8", "S06.9")
-"""Codes of injuries of the brain without a haematoma: contusion, diffuse injury, swelling."""
+_CONTUSED = ("S06.31", "S06.32", "S06.33", "S06.9")
+"""Codes of injuries of the brain without a haematoma that swell: contusions."""
+_DIFFUSE = ("S06.1", "S06.2", "S06.37", "S06.38", "S06.6", "S06.8")
+"""Codes of injuries of the brain that no opening of the skull helps: diffuse, of cerebellum or brainstem, by blast."""
 _BURNT_AIRWAY = "T27"
 _CRUSHED = "7"
 """Third character of the codes of crushing injuries."""
@@ -125,7 +127,10 @@ def care_rules(off: frozenset[str]) -> Table:
             "head" in condition.regions and condition.fracture and bool(condition.opens)
             for condition in catalogue.conditions()
         ],
-        contused=[condition.code.startswith(_CONTUSED) for condition in catalogue.conditions()],
+        contused=[
+            2 if condition.code.startswith(_DIFFUSE) else int(condition.code.startswith(_CONTUSED))
+            for condition in catalogue.conditions()
+        ],
         breaks_limb=[
             condition.fracture and bool(_LIMBS & set(condition.regions))
             for condition in catalogue.conditions()

@@ -74,6 +74,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         model.network.has_icu[casualty.facility]
         and (
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
+            or (care.icu_after_surgery and casualty.operated_here and casualty.airway_held)
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -141,7 +142,8 @@ def _draw_operating_time(
         median += (
             given[1] * numeric.log(work + given[2]) - model.care.surgery_work[level, _iss_band(record.iss)]
         )
-    return numeric.exp(median + given[0] * numeric.normal_quantile(uniform))
+    minutes = numeric.exp(median + given[0] * numeric.normal_quantile(uniform))
+    return min(given[4], max(given[3], minutes))
 
 
 @compiled

@@ -46,7 +46,7 @@ class CareRules(Row):
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
     open_skull: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture of the skull
-    contused: Annotated[Ints, "u1", CONDITIONS]  # 1: of the brain without a haematoma that can be evacuated
+    contused: Annotated[Ints, "u1", CONDITIONS]  # of the brain, without a haematoma: 1 contused, 2 diffuse
     breaks_limb: Annotated[Ints, "u1", CONDITIONS]  # 1: a fracture of a limb
     images: Annotated[Ints, "u1", CONDITIONS]  # bits of `scenarios.catalogue.care.IMAGES`
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
