@@ -256,8 +256,9 @@ class Records:
 
     @cached_property
     def first_operation(self) -> Column:
-        """Start of the first operation."""
-        return first(self.treatments.start, self.operations)
+        """Start of the first operation, with its anaesthesia."""
+        anaesthesia = self.treatments.kind("general_anaesthesia", "regional_anaesthesia", "sedation")
+        return first(self.treatments.start, self.operations | anaesthesia)
 
     @cached_property
     def survivor(self) -> Column:

@@ -3,6 +3,7 @@
 from engine.clinical.agent_care import care_in_decontamination, repeat_atropine
 from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_ill, treat_wounded
 from engine.clinical.bed_care import care_in_bed
+from engine.clinical.beds import calls_for_bed
 from engine.clinical.blood import draw_blood_units, draw_shock
 from engine.clinical.casualties import (
     DRAWN,
@@ -49,7 +50,6 @@ from engine.clinical.log import log_event, log_treatment
 from engine.clinical.needs import (
     ALL_ROLES,
     bleeds_to_death,
-    calls_for_bed,
     calls_for_operation,
     calls_for_ventilator,
     excision_of,
@@ -92,6 +92,7 @@ from engine.clinical.survival import (
     start_recovery,
     stop_clock,
 )
+from engine.clinical.theatre import draw_up_work, work_of_session
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.clinical.ward_rounds import log_ward_rounds
 from engine.clinical.wound_conditions import type_row
@@ -131,6 +132,7 @@ __all__ = [
     "draw_shock",
     "draw_stay_of_ill",
     "draw_stay_of_wounded",
+    "draw_up_work",
     "draw_wounds",
     "enter_unseen",
     "excision_of",
@@ -180,4 +182,5 @@ __all__ = [
     "treat_wounded",
     "type_row",
     "ventilate",
+    "work_of_session",
 ]

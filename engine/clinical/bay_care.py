@@ -7,6 +7,7 @@ from engine.clinical.bed_care import antibiotics_before_operation
 from engine.clinical.blood import spread_units
 from engine.clinical.giving import give_by_need
 from engine.clinical.illnesses import needs_of_second_diagnoses
+from engine.clinical.imaging import log_images, log_ultrasound
 from engine.clinical.log import log_treatment
 from engine.clinical.needs import (
     given_so_far,
@@ -18,7 +19,7 @@ from engine.clinical.needs import (
     of_blood,
     place_of_role,
 )
-from engine.clinical.operations import log_airway, operation_here
+from engine.clinical.operations import log_anaesthesia, operation_here
 from engine.clinical.physiology import needs_tube, note_rescue
 from engine.clinical.survival import killing_region
 from engine.codes import NONE, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
@@ -31,6 +32,9 @@ _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _ATROPINE_AND_OXIME = int(Treatment.ATROPINE_AND_OXIME)
 _CYANIDE_ANTIDOTE = int(Treatment.CYANIDE_ANTIDOTE)
 _EMERGENCY_CARE = int(Treatment.EMERGENCY_CARE)
+_PREPARING = 8.0
+"""Minutes of a care with an operation before that: induction."""
+_GENERAL_ANAESTHESIA = int(Treatment.GENERAL_ANAESTHESIA)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _OBSERVATION = int(Treatment.OBSERVATION)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
@@ -144,16 +148,22 @@ def treat_ill(
         needs |= rules.bit[Treatment.OBSERVATION]
     end = now + minutes * MINUTE
     place = place_of_role(model.network.role[casualty.facility])
-    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
+    begin = log_ultrasound(output, row, casualty, now, end, model)
+    given = give_by_need(output, row, casualty, begin, end, place, int(needs), own, effect, pace, now, model)
+    log_images(output, row, casualty, now, end, model)
     every = model.treatments.limits.atropine_minutes
     repeat_atropine(output, row, casualty, now + every * MINUTE, end, every, model)
     if operation != NONE:
-        begin = now
         antibiotics_before_operation(output, row, casualty, now, model)
-        if rules.needs_airway[operation]:
-            begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+        begin = min(begin + _PREPARING * MINUTE, now + 0.5 * minutes * MINUTE)
         lasts = (end - begin) / MINUTE
+        first = int(output.rows[TREATMENT_COUNT]) + 1
+        log_treatment(
+            output, row, casualty.facility, _GENERAL_ANAESTHESIA, begin, lasts, Effect.SUPPORTIVE, NONE
+        )
         log_treatment(output, row, casualty.facility, operation, begin, lasts, Effect.SUPPORTIVE, NONE)
+        under_tube = bool(rules.needs_airway[operation])
+        log_anaesthesia(output, row, casualty, begin, lasts, first, under_tube, model)
         given += 1
     _observe_if_nothing(output, row, casualty, now, minutes, given)
 
@@ -175,9 +185,11 @@ def treat_wounded(
     needs = needs_of_injuries(output, record, casualty, model)
     needs = (needs | needs_of_state(output, record, casualty, now, place, model)) & ~of_blood(rules)
     supportive = _SUPPORTIVE
+    begin = log_ultrasound(output, row, casualty, now, end, model)
     given = give_by_need(
-        output, row, casualty, now, end, place, int(needs), NONE, supportive, pace, now, model
+        output, row, casualty, begin, end, place, int(needs), NONE, supportive, pace, now, model
     )
+    log_images(output, row, casualty, now, end, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)
 
 
@@ -230,6 +242,8 @@ def resuscitate(
         needs |= rules.bit[Treatment.INTUBATION] | rules.bit[Treatment.VENTILATION]
     end = now + minutes * MINUTE
     first = int(output.rows[TREATMENT_COUNT])
-    given = give_by_need(output, row, casualty, now, end, place, int(needs), own, effect, pace, now, model)
+    begin = log_ultrasound(output, row, casualty, now, end, model)
+    given = give_by_need(output, row, casualty, begin, end, place, int(needs), own, effect, pace, now, model)
+    log_images(output, row, casualty, now, end, model)
     spread_units(output, row, casualty, first, model)
     _observe_if_nothing(output, row, casualty, now, minutes, given)

@@ -4,7 +4,7 @@ import math
 
 from engine import numeric
 from engine.clinical.log import log_treatment
-from engine.clinical.needs import bleeds_to_death, needs_of_injuries
+from engine.clinical.needs import bleeds_to_death, calls_for_operation, needs_of_injuries
 from engine.clinical.physiology.deviates import half
 from engine.clinical.uniforms import to_uniform
 from engine.codes import (
@@ -29,6 +29,8 @@ from engine.tables import (
     PatientRow,
 )
 
+_ANY = -1
+"""Mask of all operations."""
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
@@ -66,7 +68,11 @@ def draw_blood_units(
     log_median = model.care.blood[0] if dying else model.care.blood[1]
     log_median += model.care.blood[4] * (record.niss - model.care.blood[5])
     units = numeric.exp(log_median + model.care.blood[2] * quantile)
-    return int(min(float(model.care.most_units), max(1.0, units + 0.5)))
+    most = float(model.care.most_units)
+    if not dying:
+        operated = calls_for_operation(output, record, casualty, _ANY, model)
+        most = model.care.most_units_of_others[0 if operated else 1]
+    return int(min(most, max(1.0, units + 0.5)))
 
 
 @compiled

@@ -38,6 +38,7 @@ ALL_ROLES = (1 << _ROLES) - 1
 _AWAKE = 14.5
 """A Glasgow Coma Scale that is rounded to 15, at least."""
 _CRANIOTOMY = int(Treatment.CRANIOTOMY)
+_VENTRICULAR_DRAIN = int(Treatment.VENTRICULAR_DRAIN)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _BURN_EXCISION = int(Treatment.BURN_EXCISION)
@@ -71,16 +72,30 @@ def operation_of(
 ) -> int:
     """Return the operation in `place` that a wound calls for; NONE, which may stand before another one.
 
-    The skull is opened only for those whose Glasgow Coma Scale was low from the beginning: in the others a haematoma is
-    watched, and an open fracture of the vault is cleaned and closed.
+    The skull is opened only for those whose Glasgow Coma Scale was low from the beginning, for a contusion or a drain
+    lower than for a haematoma: in the others it is watched, and an open fracture of the vault is cleaned and closed.
     """
     rules = model.treatments.rules
+    limits = model.treatments.limits
     if is_drained(record, condition, rules):
         return NONE
     kind = int(rules.operations[condition, place])
-    if kind != _CRANIOTOMY or casualty.gcs < model.treatments.limits.craniotomy_gcs + 0.5:
+    if kind != _CRANIOTOMY and kind != _VENTRICULAR_DRAIN:
+        return kind
+    lowest = limits.contusion_gcs if rules.contused[condition] else limits.craniotomy_gcs
+    if casualty.gcs < lowest + 0.5:
         return kind
     return _WOUND_DEBRIDEMENT if rules.open_skull[condition] else NONE
+
+
+@compiled
+def is_sent_on(casualty: CasualtyState, kind: int, role: int, model: Model) -> bool:
+    """Return whether a craniotomy is left to a higher role: at Role 2 it is done only to save life, in coma."""
+    return bool(
+        kind == _CRANIOTOMY
+        and role < _HIGHEST_CARE
+        and casualty.gcs >= model.treatments.limits.contusion_gcs + 0.5
+    )
 
 
 @compiled
@@ -260,6 +275,8 @@ def roles_that_operate(output: Output, record: PatientRow, casualty: CasualtySta
             if is_splinted(record, casualty, kind, condition, rules):
                 less = NONE
             for role in range(_ROLES):
+                if is_sent_on(casualty, kind, role, model):
+                    continue
                 if rules.in_theatre[kind, role] or (less != NONE and rules.in_theatre[less, role]):
                     roles |= 1 << role
     return roles
@@ -289,7 +306,10 @@ def role_of_last_operation(output: Output, record: PatientRow, casualty: Casualt
         for number in range(casualty.wounds):
             condition = output.wounds[casualty.wound + number].condition
             for place in range(OPERATIONS_OF_CONDITION):
-                last = max(last, _own_role(operation_of(record, casualty, condition, place, model), rules))
+                kind = operation_of(record, casualty, condition, place, model)
+                last = max(last, _own_role(kind, rules))
+                if is_sent_on(casualty, kind, last, model):
+                    last = _HIGHEST_CARE
     return last
 
 
@@ -339,48 +359,6 @@ def is_grave(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
         or casualty.blood_units > 0
         or record.worst_ais >= limits.grave_ais
     )
-
-
-@compiled
-def _of_bed(rules: CareRules) -> int:
-    """Return the mask of what is given or done lying in a bed, or to somebody who is watched."""
-    bit = rules.bit
-    return int(
-        bit[Treatment.WARD_CARE]
-        | bit[Treatment.OBSERVATION]
-        | bit[Treatment.OXYGEN]
-        | bit[Treatment.IV_ACCESS]
-        | bit[Treatment.REHYDRATION]
-        | bit[Treatment.COOLING]
-        | bit[Treatment.REWARMING]
-        | bit[Treatment.SPINAL_PRECAUTIONS]
-        | bit[Treatment.CHEST_DRAIN]
-    )
-
-
-@compiled
-def calls_for_bed(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a casualty needs a bed: all but the slightly wounded and ill of T3 whom nobody has to watch.
-
-    Agent casualties are always watched. Without quarters everybody needs a bed.
-    """
-    if (
-        model.care.quarters_ais < 1
-        or record.kind == CasualtyKind.AGENT
-        or record.triage != TriageCategory.T3
-        or record.lethal != NONE
-        or casualty.blood_units > 0
-    ):
-        return True
-    rules = model.treatments.rules
-    if record.kind != CasualtyKind.WOUNDED:
-        return bool(rules.needs[record.condition] & _of_bed(rules) or rules.intensive[record.condition])
-    if record.worst_ais > model.care.quarters_ais:
-        return True
-    for number in range(casualty.wounds):
-        if rules.needs[output.wounds[casualty.wound + number].condition] & _of_bed(rules):
-            return True
-    return False
 
 
 @compiled

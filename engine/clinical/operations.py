@@ -4,9 +4,11 @@ import math
 
 from engine.clinical.bed_care import antibiotics_before_operation
 from engine.clinical.blood import split_units
-from engine.clinical.log import log_treatment
+from engine.clinical.log import insert_treatment, log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
+    calls_for_operation,
+    is_sent_on,
     is_splinted,
     last_start,
     minutes_of,
@@ -19,7 +21,9 @@ from engine.clinical.physiology import (
     stays_on_ventilator,
     travels_with_tube,
 )
+from engine.clinical.session_rest import log_blood_of_excision, log_casts, log_closures
 from engine.clinical.survival import set_rate, stop_clock, surgery_success
+from engine.clinical.theatre import anaesthesia_without_tube, share_time
 from engine.codes import NONE, CasualtyKind, ConditionFlag, Effect, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
@@ -36,21 +40,27 @@ from engine.tables import (
     PatientRow,
 )
 
-_HOUR = 60.0
-"""Minutes."""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
-_SMALL_AIS = 2
-"""Highest AIS of a wound that is soon cleaned."""
 
+_WORSE = 1.0
+"""Points of the Glasgow Coma Scale that who is dying of a brain injury has lost since the injury."""
+_DIFFUSE = 2
+"""Of `CareRules.contused`."""
 _AMPUTATION = int(Treatment.AMPUTATION)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
+_BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _BURN_EXCISION = int(Treatment.BURN_EXCISION)
+_CAST = int(Treatment.CAST)
+_CRANIOTOMY = int(Treatment.CRANIOTOMY)
 _DEFINITIVE_SURGERY = int(Treatment.DEFINITIVE_SURGERY)
+_DELAYED_CLOSURE = int(Treatment.DELAYED_CLOSURE)
+_EXTERNAL_FIXATION = int(Treatment.EXTERNAL_FIXATION)
 _FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
+_GENERAL_ANAESTHESIA = int(Treatment.GENERAL_ANAESTHESIA)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _LIGATION = int(Treatment.LIGATION)
@@ -60,6 +70,8 @@ _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
 _VASCULAR_REPAIR = int(Treatment.VASCULAR_REPAIR)
 _VASCULAR_SHUNT = int(Treatment.VASCULAR_SHUNT)
 _VENTILATION = int(Treatment.VENTILATION)
+_VENTRICULAR_DRAIN = int(Treatment.VENTRICULAR_DRAIN)
+_WOUND_CLOSURE = int(Treatment.WOUND_CLOSURE)
 _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 
@@ -166,10 +178,31 @@ def _called_for_here(
     rules = model.treatments.rules
     condition = output.wounds[casualty.wound + number].condition
     kind = operation_of(record, casualty, condition, place, model)
+    if is_sent_on(casualty, kind, role, model):
+        return NONE
     here = operation_here(kind, role, rules)
     if here != kind and is_splinted(record, casualty, kind, condition, rules):
         return NONE
     return here
+
+
+@compiled
+def _is_decompressed(
+    output: Output, record: PatientRow, casualty: CasualtyState, wound: int, model: Model
+) -> bool:
+    """Return whether the skull is opened for a brain injury that would kill, and so gets worse.
+
+    It is for a clot or an open fracture, unless the casualty was awake, and for a contusion with a lower GCS.
+    """
+    rules = model.treatments.rules
+    limits = model.treatments.limits
+    contused = rules.contused[output.wounds[casualty.wound + wound].condition]
+    if contused == 0 and casualty.gcs < limits.craniotomy_gcs + _WORSE + 0.5:
+        return True
+    if contused != _DIFFUSE and casualty.gcs < limits.contusion_gcs + _WORSE + 0.5:
+        return True
+    among = int(rules.operation_bit[_CRANIOTOMY])
+    return bool(calls_for_operation(output, record, casualty, among, model))
 
 
 @compiled
@@ -192,6 +225,8 @@ def _main_operation(
         debrided = debrided or kind == _WOUND_DEBRIDEMENT
     if casualty.killer != NONE:
         kind = int(rules.operation[record.lethal, output.wounds[casualty.wound + wound].region])
+        if kind == _CRANIOTOMY and not _is_decompressed(output, record, casualty, wound, model):
+            return _WOUND_DEBRIDEMENT if debrided else _VENTRICULAR_DRAIN
         if kind != NONE:
             return kind
     return _WOUND_DEBRIDEMENT if debrided else _DEFINITIVE_SURGERY
@@ -326,61 +361,39 @@ def _surgical_wound(output: Output, record: PatientRow, casualty: CasualtyState,
 
 
 @compiled
-def _share_time(
-    output: Output, casualty: CasualtyState, first: int, begin: float, end: float, model: Model
-) -> None:
-    """Give the operations from row `first` on their parts of the time from `begin` to `end`, ms, one after another.
-
-    The cleaning of a wound of AIS 2 or less takes at most as long as the catalogue says. What is left then goes to the
-    others; where there are none, to anaesthesia and positioning before, and to dressings and waking after.
-    """
-    rules = model.treatments.rules
-    total, fixed = 0.0, 0.0
-    last = int(output.rows[TREATMENT_COUNT])
-    for k in range(first, last):
-        if _is_small(output, casualty, k):
-            fixed += rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
-        else:
-            total += minutes_of(int(output.treatments[k].kind), _TYPICAL_PACE, rules) * MINUTE
-    pace = min(1.0, (end - begin) / (total + fixed))
-    free = end - begin - pace * fixed
-    at = begin
-    if total == 0.0:
-        at += 0.5 * free
-    for k in range(first, last):
-        treatment = output.treatments[k]
-        treatment.start = int(at)
-        if _is_small(output, casualty, k):
-            at += pace * rules.minutes[_WOUND_DEBRIDEMENT, 1] * MINUTE
-        else:
-            at += free * minutes_of(int(treatment.kind), _TYPICAL_PACE, rules) * MINUTE / total
-        treatment.end = int(end) if total > 0.0 and k == last - 1 else int(at)
-
-
-@compiled
-def _is_small(output: Output, casualty: CasualtyState, k: int) -> bool:
-    """Return whether row `k` of the treatments is the cleaning of a wound of AIS 2 or less."""
-    treatment = output.treatments[k]
-    if treatment.kind != _WOUND_DEBRIDEMENT or treatment.wound == NONE:
-        return False
-    return bool(output.wounds[casualty.wound + treatment.wound].ais <= _SMALL_AIS)
-
-
-@compiled
-def _needs_airway(
-    output: Output, record: PatientRow, casualty: CasualtyState, main: int, role: int, model: Model
-) -> bool:
-    """Return whether the main operation, or one that a wound calls for, is done on an intubated patient."""
-    rules = model.treatments.rules
-    if main != NONE and rules.needs_airway[main]:
-        return True
-    for number in range(casualty.wounds):
-        condition = output.wounds[casualty.wound + number].condition
-        for place in range(OPERATIONS_OF_CONDITION):
-            kind = operation_here(operation_of(record, casualty, condition, place, model), role, rules)
-            if kind != NONE and rules.needs_airway[kind]:
-                return True
+def _needs_airway(output: Output, first: int, rules: CareRules) -> bool:
+    """Return whether an operation of the session, whose rows begin with `first`, is done on an intubated patient."""
+    for k in range(first, output.rows[TREATMENT_COUNT]):
+        if rules.needs_airway[output.treatments[k].kind]:
+            return True
     return False
+
+
+@compiled
+def log_anaesthesia(
+    output: Output,
+    row: int,
+    casualty: CasualtyState,
+    now: float,
+    minutes: float,
+    first: int,
+    under_tube: bool,
+    model: Model,
+) -> None:
+    """Set the anaesthesia of a session of `minutes` from `now`, ms, in the row before its operations, which is `first`.
+
+    Whoever is operated on through a tube has it in before the session begins, unless it is in.
+    """
+    anaesthesia = output.treatments[first - 1]
+    intubated = _has_airway(output, casualty, now)
+    if not under_tube and not intubated:
+        anaesthesia.kind = anaesthesia_without_tube(output, casualty, first)
+        return
+    anaesthesia.kind = _GENERAL_ANAESTHESIA
+    if not intubated:
+        lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
+        begin = now - (lasts + 1.0) * MINUTE
+        insert_treatment(output, row, casualty, _INTUBATION, begin, now - MINUTE, casualty.facility, NONE)
 
 
 @compiled
@@ -423,11 +436,8 @@ def log_session(
     if effect != Effect.SUPPORTIVE and record.lethal != NONE:
         main_wound = int(casualty.killer) if casualty.killer != NONE else 0
         main = _main_operation(output, record, casualty, main_wound, role, model)
-    begin = now
-    under_anaesthesia = _needs_airway(output, record, casualty, main, role, model)
     antibiotics_before_operation(output, row, casualty, now, model)
-    if main != NONE or under_anaesthesia or keeps_tube(record, casualty, now, model):
-        begin = min(log_airway(output, row, casualty, now, model), now + 0.5 * minutes * MINUTE)
+    log_treatment(output, row, casualty.facility, _GENERAL_ANAESTHESIA, now, minutes, Effect.SUPPORTIVE, NONE)
     first = int(output.rows[TREATMENT_COUNT])
     turn = 0
     if main != NONE:
@@ -437,9 +447,26 @@ def log_session(
         log_treatment(output, row, casualty.facility, main, now, 0.0, effect, main_wound)
         done += 1
     _log_called_for(output, row, casualty, now, role, done, turn, _ROUNDS, model)
+    left = otherwise in (_FRACTURE_FIXATION, _LAPAROTOMY)
+    if left and output.rows[TREATMENT_COUNT] == first:
+        log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
+    if casualty.operated:
+        log_closures(output, row, casualty, now, model)
     if output.rows[TREATMENT_COUNT] == first:
         log_treatment(output, row, casualty.facility, otherwise, now, 0.0, _SUPPORTIVE, wound)
-    _share_time(output, casualty, first, begin, now + minutes * MINUTE, model)
+    end = now + minutes * MINUTE
+    share_time(output, casualty, first, now, end, model)
+    last = int(output.rows[TREATMENT_COUNT])
+    log_casts(output, row, casualty, first, last, end, model)
+    log_blood_of_excision(output, row, casualty, first, last, model)
+    under_tube = bool(
+        main != NONE
+        or casualty.head_ais >= model.vital_signs.tube.brain_ais
+        or minutes > model.treatments.limits.tube_minutes
+        or _needs_airway(output, first, model.treatments.rules)
+        or keeps_tube(record, casualty, now, model)
+    )
+    log_anaesthesia(output, row, casualty, now, minutes, first, under_tube, model)
 
 
 @compiled
@@ -485,15 +512,15 @@ def start_surgery(
 def log_definitive_surgery(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
-    """Log the definitive operation: what the wounds still call for.
+    """Log the definitive operation: what the wounds still call for, and the closure of those that are clean.
 
     Where that is nothing, it ends what damage control surgery began: the fixation of the worst wound, a fracture; a
-    second look after a laparotomy; else the definitive operation on the wound operated on before.
+    second look after a laparotomy; else the second look at the wound operated on before, and its closure.
     """
     if output.rows[QUIET]:
         return
     record = output.patients[row]
-    kind = _DEFINITIVE_SURGERY
+    kind = _DELAYED_CLOSURE
     wound = _surgical_wound(output, record, casualty, model)
     worst = output.wounds[casualty.wound]
     limb = worst.region == Region.UPPER_LIMB or worst.region == Region.LOWER_LIMB
@@ -513,12 +540,12 @@ def log_further_operation(
     """Log a further operation in the same stay: what the wounds still call for.
 
     Where that is nothing it is a second look after a laparotomy. Else the wounds are cleaned again before the
-    definitive operation; after it, or where nothing is open, it is planned surgery.
+    definitive operation; after it, or where nothing is open, it is a second look and the closure.
     """
     if output.rows[QUIET]:
         return
     record = output.patients[row]
-    kind = _DEFINITIVE_SURGERY
+    kind = _DELAYED_CLOSURE
     wound = _surgical_wound(output, record, casualty, model)
     opened = _open_wound(output, casualty, model.treatments.rules)
     if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:

@@ -17,6 +17,7 @@ from engine.tables import (
     Output,
 )
 
+_DELAYED_CLOSURE = int(Treatment.DELAYED_CLOSURE)
 _BURN_DRESSING = int(Treatment.BURN_DRESSING)
 _BURN_EXCISION = int(Treatment.BURN_EXCISION)
 _WOUND_CARE = int(Treatment.WOUND_CARE)
@@ -63,7 +64,11 @@ def _close(
     limits = model.treatments.limits
     kind = _WOUND_CLOSURE
     cleaned = last_start(output, casualty, _WOUND_DEBRIDEMENT, wound)
-    if cleaned < 0 or last_start(output, casualty, kind, wound) >= 0:
+    if (
+        cleaned < 0
+        or last_start(output, casualty, kind, wound) >= 0
+        or last_start(output, casualty, _DELAYED_CLOSURE, wound) >= 0
+    ):
         return
     at = max(now + HOUR, cleaned + limits.closure_hours[0] * HOUR)
     if at > cleaned + limits.closure_hours[1] * HOUR or at + HOUR >= until:

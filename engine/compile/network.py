@@ -241,7 +241,16 @@ def compile_care(scenario: Scenario) -> Table:
         icu=floats(given["minutes"]["icu"]),
         waits=floats([given["waits"]["door_to_resuscitation"], given["waits"]["resuscitation_to_surgery"]]),
         surgery=floats([interpreted.log(mean) - 0.5 * variance for mean in row] for row in bands),
-        surgery_sigma=floats([math.sqrt(variance)]),
+        surgery_work=floats(
+            [interpreted.log(mean) for mean in given["surgery"][f"role{role}_mean_work"]] for role in (2, 3)
+        ),
+        surgery_given=floats(
+            [
+                math.sqrt(variance),
+                *(given["surgery"][name] for name in ("exponent", "setup_minutes")),
+                *(given["surgery"][f"{name}_minutes"] for name in ("least", "most")),
+            ]
+        ),
         **_reoperations(scenario),
         excision=floats(given["excision"]["interval"]),
         icu_after_surgery=int(scenario.intensive_care.after_surgery),
@@ -261,6 +270,7 @@ def compile_care(scenario: Scenario) -> Table:
                 given["blood"]["shock_sigma"],
             ]
         ),
+        most_units_of_others=floats(given["blood"]["most_of_others"]),
         most_units=given["blood"]["most"],
         prehospital_units=given["blood"]["prehospital"],
         unit_minutes=floats([given["blood"]["minutes_of_unit"], given["blood"]["minutes_of_further_unit"]]),

@@ -44,11 +44,17 @@ _DRAINED = ("S25.51", "S27.33")
 """Codes of torn intercostal vessels and lungs. Of penetrating wounds of the chest 85 to 90 % need only a drain;
 thoracotomy is for massive or ongoing bleeding (Joint Trauma System guideline on wounds of the chest).
 """
+_FIXED = {"external_fixation", "fracture_fixation"}
+"""Operations on a bone that is held in a splint until then, and not in a cast."""
 _LIMBS = {"upper_limb", "lower_limb"}
 _NEXT_TO_THE_TRUNK = ("S45.0", "S48", "S75", "S78")
 """Codes of vessels of axilla and thigh, and of amputations at shoulder, upper arm, hip and thigh: too high for a
 tourniquet or not, the code does not say.
 """
+_CONTUSED = ("S06.31", "S06.32", "S06.33", "S06.9")
+"""Codes of injuries of the brain without a haematoma that swell: contusions."""
+_DIFFUSE = ("S06.1", "S06.2", "S06.37", "S06.38", "S06.6", "S06.8")
+"""Codes of injuries of the brain that no opening of the skull helps: diffuse, of cerebellum or brainstem, by blast."""
 _BURNT_AIRWAY = "T27"
 _CRUSHED = "7"
 """Third character of the codes of crushing injuries."""
@@ -121,6 +127,18 @@ def care_rules(off: frozenset[str]) -> Table:
             "head" in condition.regions and condition.fracture and bool(condition.opens)
             for condition in catalogue.conditions()
         ],
+        contused=[
+            2 if condition.code.startswith(_DIFFUSE) else int(condition.code.startswith(_CONTUSED))
+            for condition in catalogue.conditions()
+        ],
+        breaks_limb=[
+            condition.fracture and bool(_LIMBS & set(condition.regions))
+            for condition in catalogue.conditions()
+        ],
+        images=[
+            sum(1 << catalogue.IMAGES.index(image) for image in wanted.images)
+            for wanted in catalogue.condition_needs()
+        ],
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
         drained=[condition.code.startswith(_DRAINED) for condition in catalogue.conditions()],
         both_sides=[
@@ -147,6 +165,8 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
     """Return the mask of what a condition needs; what is switched off is replaced."""
     kinds = catalogue.treatment_kinds()
     given = {kinds[label].instead if label in off else label for label in wanted.needs}
+    if not _FIXED.isdisjoint(wanted.operations):
+        given.discard("cast")
     return sum(bits[label] for label in given if label in bits)
 
 

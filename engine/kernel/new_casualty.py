@@ -23,6 +23,7 @@ from engine.clinical import (
     draw_shock,
     draw_stay_of_ill,
     draw_stay_of_wounded,
+    draw_up_work,
     draw_wounds,
     excision_of,
     hours_unwell,
@@ -114,6 +115,9 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.gcs_hours = 1.0
     casualty.unwell_hours = 0.0
     casualty.tube_hours = 0.0
+    casualty.work_first = 0.0
+    casualty.work_later = 0.0
+    casualty.work_again = 0.0
     casualty.shocked = 0
     casualty.hypotensive = 0
     casualty.low_pressure = 0.0
@@ -246,6 +250,8 @@ def initialise_casualty(
         casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
+        if casualty.operable:
+            draw_up_work(output, record, casualty, model)
         casualty.prompt = 1 if is_repaired_on_arrival(output, record, casualty, model) else 0
         casualty.tourniquet = 1 if is_under_tourniquet(output, casualty, model) else 0
         casualty.excision = excision_of(output, record, casualty, model)

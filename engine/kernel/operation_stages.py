@@ -19,6 +19,7 @@ from engine.clinical import (
     stay_after_operation,
     to_uniform,
     ventilate,
+    work_of_session,
 )
 from engine.codes import (
     INTENSIVE_CARE,
@@ -71,6 +72,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         model.network.has_icu[casualty.facility]
         and (
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
+            or (care.icu_after_surgery and casualty.operated_here and casualty.airway_held)
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -121,13 +123,25 @@ def _plan_reoperation(
 
 
 @compiled
-def _draw_operating_time(record: PatientRow, casualty: CasualtyState, uniform: float, model: Model) -> float:
-    """Return the minutes of an operation: the facility's own distribution, else by role and ISS."""
+def _draw_operating_time(
+    record: PatientRow, casualty: CasualtyState, uniform: float, is_further: bool, model: Model
+) -> float:
+    """Return the minutes of an operation: the facility's own distribution, else by role, ISS and what there is to do.
+
+    By role and band of the ISS the mean is the published one (docs/model.md section 3.2.7).
+    """
     if model.network.service_kind[casualty.facility, ServiceTime.SURGERY] >= 0:
         return draw_service_time(model, casualty.facility, ServiceTime.SURGERY, model.care.icu, uniform)
     level = 0 if model.network.role[casualty.facility] <= 2 else 1
+    given = model.care.surgery_given
     median = model.care.surgery[level, _iss_band(record.iss)]
-    return numeric.exp(median + model.care.surgery_sigma[0] * numeric.normal_quantile(uniform))
+    if not model.treatments.limits.operates_by_category:
+        work = work_of_session(casualty, int(model.network.role[casualty.facility]), is_further)
+        median += (
+            given[1] * numeric.log(work + given[2]) - model.care.surgery_work[level, _iss_band(record.iss)]
+        )
+    minutes = numeric.exp(median + given[0] * numeric.normal_quantile(uniform))
+    return min(given[4], max(given[3], minutes))
 
 
 @compiled
@@ -239,7 +253,7 @@ def start_operation(
             counter[1],
             _further_block(casualty, casualty.operations_here),
         )
-    minutes = _draw_operating_time(record, casualty, to_uniform(time_word), model)
+    minutes = _draw_operating_time(record, casualty, to_uniform(time_word), is_further, model)
     casualty.operated_here = 1
     casualty.operations_here += 1
     if is_further:

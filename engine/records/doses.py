@@ -21,7 +21,7 @@ from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
 from engine.records.patient_rows import Lookup, earliest, of_kinds
 from engine.records.values import Coded, Values
-from engine.tables import DAY, MINUTE, Table
+from engine.tables import DAY, HOUR, MINUTE, Table
 from scenarios import catalogue
 
 _HEAVIEST = 255
@@ -32,6 +32,9 @@ _HEAVY, _HEAVY_STEP, _HEAVY_STEPS, _HEAVY_STEP_DOSE = 80, 10, 18, 100.0
 
 TUBES = (Treatment.INTUBATION, Treatment.SURGICAL_AIRWAY, Treatment.TRACHEOSTOMY)
 """Treatments that put a tube into the airway."""
+
+_FASTING_HOURS = 12
+"""After an intubation in which nothing is given by mouth."""
 
 _INFECTIONS = tuple(
     COMPLICATIONS.index(name)
@@ -256,7 +259,8 @@ def _states(view: View, treatments: Table, access: NDArray[np.bool_]) -> NDArray
     for name in dict.fromkeys(row.state for row in catalogue.dose_diagnoses()):
         holds = _diagnosed(view, name).take(who)
         if name == "no_mouth":
-            put("mouth", ~holds)
+            fasting = (tube >= 0) & (treatments["start"].astype(np.int64) < tubed_at + _FASTING_HOURS * HOUR)
+            put("mouth", ~holds & ~fasting)
         else:
             put(name, holds)
     for row in catalogue.dose_times():

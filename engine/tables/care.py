@@ -46,6 +46,9 @@ class CareRules(Row):
     ]  # 1: inside skull, chest or belly, under the hole that a dressing covers
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
     open_skull: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture of the skull
+    contused: Annotated[Ints, "u1", CONDITIONS]  # of the brain, without a haematoma: 1 contused, 2 diffuse
+    breaks_limb: Annotated[Ints, "u1", CONDITIONS]  # 1: a fracture of a limb
+    images: Annotated[Ints, "u1", CONDITIONS]  # bits of `scenarios.catalogue.care.IMAGES`
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
@@ -86,6 +89,7 @@ class CareLimits(Row):
     oxygen_spo2: Float64  # saturation, %, below which oxygen is given, ...
     oxygen_systolic: Float64  # ... or systolic pressure, mmHg
     craniotomy_gcs: Float64  # highest Glasgow Coma Scale after the injury with which the skull is opened
+    contusion_gcs: Float64  # the same without a haematoma, and of any opening of the skull at Role 2
     atropine_grade: Int64  # lowest grade of a nerve agent casualty with repeated atropine
     atropine_minutes: Float64  # between doses during decontamination and care ...
     atropine_later_minutes: Float64  # ... and in intensive care
@@ -124,6 +128,11 @@ class CareLimits(Row):
     )
     most_urgent_operations: Int64  # in one session, without these
     massive_units: Int64  # units of blood from which a casualty stays on the ventilator after an operation
+    second_look_hours: Float64  # after its cleaning a wound is looked at again and closed in the theatre ...
+    most_closures: Int64  # ... so many in one session
+    excised_area: Float64  # % of the body surface excised in one session at most ...
+    excision_units: Float64  # ... and units of blood for each %
+    tube_minutes: Float64  # operations that take longer are done on an intubated patient
     ventilated_spo2: Float64  # saturation below which the wounded need a tube, %
 
 

@@ -113,6 +113,9 @@ class CasualtyState(Row):
     bumped_at: Float64  # ms
     blocked_since: Float64  # ms since when the held resource is no longer needed but the next is not free
     first_event: Int64  # first row of the events
+    work_first: Float64  # usual minutes of the operations that the wounds call for: what a Role 2 does, ...
+    work_later: Float64  # ... what only a higher role does, ...
+    work_again: Float64  # ... and of a session in which nothing of it is left
     low_pressure: Float64  # mmHg by which the pressure is low beyond what the loss of blood does
     low_pulse: Float64  # change of the pulse with it
     gcs: Float64  # Glasgow Coma Scale after the injury; 15 without an injury of the brain

@@ -393,7 +393,10 @@ class CareParameters(Row):
     icu: Annotated[Floats, "f8", 3]
     waits: Annotated[Floats, "f8", 2]  # door to resuscitation, resuscitation to surgery
     surgery: Annotated[Floats, "f8", (2, 4)]  # log median minutes at Role 2 / 3 by ISS band
-    surgery_sigma: Annotated[Floats, "f8", 1]
+    surgery_work: Annotated[
+        Floats, "f8", (2, 4)
+    ]  # log mean of the power of the usual minutes, by role and band
+    surgery_given: Annotated[Floats, "f8", 5]  # sigma, exponent, minutes of setting up, least and most
     # further operations, by ISS band: probability; most operations of a stay (1: no further one); bit r: at role r
     reoperation: Annotated[Floats, "f8", 4]
     most_operations: Int64
@@ -411,6 +414,7 @@ class CareParameters(Row):
     # correlation, rise of the log median for each point of NISS, NISS of the medians; of shock by other open wounds:
     # log median, sigma
     blood: Annotated[Floats, "f8", 8]
+    most_units_of_others: Annotated[Floats, "f8", 2]  # who do not bleed to death: operated on, or not
     most_units: Int64  # at most 60: what the column of units has room for beside other bits of a grant
     prehospital_units: Int64
     unit_minutes: Annotated[Floats, "f8", 2]  # a unit of blood takes: in the bay; after it

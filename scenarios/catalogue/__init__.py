@@ -10,6 +10,7 @@ the full title of the code with its seventh character. (In that release the titl
 """
 
 from scenarios.catalogue.care import (
+    IMAGES,
     MechanismCare,
     NeedRule,
     Needs,
@@ -99,6 +100,7 @@ from scenarios.catalogue.vocabulary import Agent, Climate, Complication, Grade, 
 __all__ = [
     "AVPU",
     "DOSE_STATES",
+    "IMAGES",
     "POSTURES",
     "UNSIDED_REGIONS",
     "Agent",

@@ -17,6 +17,9 @@ from scenarios.catalogue.tables import CatalogueError, read_rows
 from scenarios.catalogue.vocabulary import Treatment
 
 Place = Literal["buddy", "medic", "en_route", "role1", "role2", "role3"]
+Image = Literal["x_ray", "ultrasound", "ct_scan", "electrocardiogram"]
+IMAGES: tuple[Image, ...] = ("x_ray", "ultrasound", "ct_scan", "electrocardiogram")
+"""What shows the inside of a patient, in the order of the bits of `CareRules.images`."""
 Flag = Literal["skin", "fracture", "amputation", "vessel", "burn", "eye", "pneumothorax", "immersion"]
 Killer = Literal[
     "tbi",
@@ -110,6 +113,8 @@ class NeedRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     also: bool = False
     """It holds also for conditions whose own rows name needs or operations."""
     needs: tuple[Treatment, ...] = ()
+    images: tuple[Image, ...] = ()
+    """Taken at the first facility that has the machine; they send nobody there."""
     operations: tuple[Treatment, ...] = ()
     source: str
     tag: Tag
@@ -136,6 +141,8 @@ class Needs(msgspec.Struct, frozen=True):
     """Treatments in a bay, on the way or at the point of injury, in no order."""
     operations: tuple[str, ...]
     """Operations, the main one first."""
+    images: tuple[str, ...]
+    """Of `IMAGES`."""
 
 
 @cache
@@ -217,6 +224,7 @@ def needs_of(condition: Condition) -> Needs:
     return Needs(
         tuple(dict.fromkeys(label for label in given if not kinds[label].theatre)),
         tuple(dict.fromkeys(label for label in given if kinds[label].theatre)),
+        tuple(dict.fromkeys(image for rule in rules for image in rule.images)),
     )
 
 

@@ -90,13 +90,21 @@ Treatment = Literal[
     "bag_mask_ventilation",
     "wound_closure",
     "foreign_body_removal",
-    "imaging",
+    "x_ray",
     "cast",
     "brace",
     "personal_decontamination",
     "atropine",
     "tourniquet_conversion",
     "urinary_catheter",
+    "ct_scan",
+    "ultrasound",
+    "electrocardiogram",
+    "general_anaesthesia",
+    "regional_anaesthesia",
+    "sedation",
+    "delayed_closure",
+    "ventricular_drain",
 ]
 """Labels of `engine.codes.Treatment`."""
 

@@ -469,7 +469,9 @@ def _keep_tube(
     if is_operated_on_again(casualty):
         state.tube_until = max(state.tube_until, at + rules.unfinished_hours * HOUR)
     elif not needs_tube(output, record, casualty, at, found, model):
-        state.tube_until = at + rules.recovery_minutes[0] * MINUTE
+        state.tube_until = at  # on the table
+        if casualty.cavity:
+            state.tube_until = at + rules.recovery_minutes[0] * MINUTE
         if has_had_much_blood(casualty, at, model):
             state.tube_until = at + rules.finished_hours * HOUR
 

@@ -36,6 +36,8 @@ _BOUNDS: tuple[tuple[str, Bounds], ...] = (
     ("care.excision.interval", _MINUTES),
     ("care.waits.*", _MINUTES),
     ("care.surgery.variation", Bounds(0, 5)),
+    ("care.surgery.exponent", Bounds(0, 1)),
+    ("care.surgery.setup_minutes", Bounds(0, 240)),
     ("care.surgery.*", Bounds(1, 100_000)),
     ("care.decontamination.minutes", _MINUTES),
     ("care.request.*", _SHARE),
