@@ -47,6 +47,9 @@ class CareRules(Row):
     kills_by: Annotated[Ints, "u1", CONDITIONS]  # bit m: a wound that can kill by LethalMechanism m
     open_skull: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture of the skull
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    opened: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # 1: an opened eye, or an open fracture of a large bone of a limb
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
     holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
