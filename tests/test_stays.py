@@ -397,7 +397,11 @@ def test_the_slightly_hurt_and_ill_go_to_quarters_and_return_as_soon() -> None:
     for name, result in (("usual", usual), ("fewer", fewer)):
         e, p = result.events, result.patients
         who = np.unique(e["patient"][e["kind"] == EVENTS.index("quarters")])
-        assert (p["triage"][who] == 3).all() and (p["worst_ais"][who] <= 1).all()
+        direct = np.isin(who, e["patient"][e["kind"] == EVENTS.index("ward_admitted")], invert=True)
+        assert (p["triage"][who[direct]] == 3).all() and (p["worst_ais"][who[direct]] <= 1).all()
+        wounded = p["kind"][who] == CasualtyKind.WOUNDED
+        assert (p["triage"][who[wounded]] == 3).all() and (p["worst_ais"][who] <= 2).all()
+        assert (p["triage"][who] >= 2).all()
         assert x.status(result, "rtd")[who].all()
         found[name] = [
             int((p["kind"][who] == kind).sum()) for kind in (CasualtyKind.WOUNDED, CasualtyKind.DISEASE)
@@ -421,6 +425,9 @@ def test_who_needs_no_bed_is_hardly_over_triaged_at_the_point_of_injury() -> Non
         e = result.events
         first = e[(e["kind"] == EVENTS.index("triaged")) & (e["facility"] == -1)]
         home = np.isin(first["patient"], e["patient"][e["kind"] == EVENTS.index("quarters")])
+        home &= np.isin(
+            first["patient"], e["patient"][e["kind"] == EVENTS.index("ward_admitted")], invert=True
+        )
         assert home.sum() > 500
         shares.append((first["detail"] == 3)[home].mean())
         low, high = stats.binom.interval(1 - ALPHA, home.sum(), right)

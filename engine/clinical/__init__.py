@@ -25,6 +25,7 @@ from engine.clinical.danger import (
     hours_unwell,
     hours_with_tube,
     is_immediate,
+    looks_immediate,
 )
 from engine.clinical.first_aid import (
     burn_fluids_go_on,
@@ -72,11 +73,14 @@ from engine.clinical.people import draw_person
 from engine.clinical.physiology import (
     airway_is_held,
     begin_readings,
+    coma_scale,
     draw_coma,
     draw_low_pressure,
+    is_operated_on_again,
     take_last,
     take_until,
     take_with_events,
+    time_awake,
 )
 from engine.clinical.service_numbers import set_service_number
 from engine.clinical.stays import draw_stay_of_wounded, stay_after_operation
@@ -114,6 +118,7 @@ __all__ = [
     "care_in_decontamination",
     "care_on_the_way",
     "category_of_state",
+    "coma_scale",
     "consider_complications",
     "copy_arrival",
     "death_time",
@@ -143,6 +148,7 @@ __all__ = [
     "hours_with_tube",
     "is_grave",
     "is_immediate",
+    "is_operated_on_again",
     "is_repaired_on_arrival",
     "is_under_tourniquet",
     "iss_of_listed",
@@ -151,6 +157,7 @@ __all__ = [
     "log_further_operation",
     "log_treatment",
     "log_ward_rounds",
+    "looks_immediate",
     "name_late_death",
     "needs_of_coma",
     "next_complication",
@@ -177,6 +184,7 @@ __all__ = [
     "take_last",
     "take_until",
     "take_with_events",
+    "time_awake",
     "to_uniform",
     "treat_ill",
     "treat_wounded",

@@ -8,7 +8,7 @@ import math
 
 from engine.clinical.burns import burn_area
 from engine.clinical.needs import needs_of_injuries
-from engine.clinical.physiology import coma_scale, has_had_much_blood, travels_with_tube
+from engine.clinical.physiology import coma_scale, has_had_much_blood, travels_with_tube, used_share
 from engine.codes import NONE, CasualtyKind, ConditionFlag, LethalMechanism, Region, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
@@ -75,8 +75,28 @@ def hours_with_tube(output: Output, record: PatientRow, casualty: CasualtyState,
 
 
 @compiled
+def looks_immediate(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
+    """Return whether anybody sees at the point of injury, at `now`, ms, that a casualty is T1.
+
+    It is who is comatose or severely poisoned, has a brain injury that kills, or has used up so much of the life that
+    pulse, pressure or breathing show it (`care.triage.plain_share`).
+    """
+    if record.kind == CasualtyKind.AGENT:
+        return bool(record.triage == TriageCategory.T1 and now >= record.onset)
+    if coma_scale(casualty, now - float(record.onset)) < model.treatments.limits.unconscious_gcs + 0.5:
+        return True
+    if casualty.life == math.inf:
+        return False
+    return bool(
+        record.lethal == LethalMechanism.TBI
+        or record.worst_ais >= model.care.plain_ais[0]
+        or used_share(casualty, now) >= model.care.plain_share[0]
+    )
+
+
+@compiled
 def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
-    """Return whether a casualty in a facility is comatose or intubated at `now`, ms: T1 whatever else."""
+    """Return whether a casualty in a facility is comatose or intubated at `now`, ms, or awaits much blood: T1."""
     limits = model.treatments.limits
     admitted = now - casualty.admitted_at if casualty.admitted else 0.0
     if casualty.tube_hours > 0.0 and admitted < casualty.tube_hours * HOUR:
@@ -85,8 +105,10 @@ def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model:
     if casualty.gcs < 15.0 and coma_scale(casualty, since) < limits.unconscious_gcs + 0.5:
         return True
     tube = model.vital_signs.tube
+    awaits_blood = casualty.transfused_at == math.inf and not casualty.operated
     return bool(
-        (casualty.ventilated and travels_with_tube(casualty, model))
+        (awaits_blood and casualty.blood_units >= limits.massive_units)
+        or (casualty.ventilated and travels_with_tube(casualty, model))
         or (casualty.airway_held and not casualty.definitive)
         or (casualty.operated and has_had_much_blood(casualty, now, model))
         or (
@@ -117,6 +139,7 @@ def category_of_state(record: PatientRow, casualty: CasualtyState, now: float, m
         or casualty.life < math.inf
         or casualty.late_death_at < math.inf
         or (casualty.grave and not casualty.definitive)
+        or (casualty.prompt and not casualty.definitive)
         or (casualty.intensive and record.triage == TriageCategory.T1)
         or (casualty.cavity and casualty.operated and now < casualty.awake_at + DAY)
         or admitted < casualty.unwell_hours * HOUR

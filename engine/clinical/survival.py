@@ -184,6 +184,27 @@ def start_clock(casualty: CasualtyState, onset: float, life: float, factor: floa
 
 
 @compiled
+def _lays_open(output: Output, first_wound: int, count: int, rules: CareRules) -> bool:
+    """Return whether a wound of AIS 2 opens an eye or a large bone."""
+    for number in range(first_wound, first_wound + count):
+        wound = output.wounds[number]
+        if wound.ais >= 2 and rules.opened[wound.condition]:
+            return True
+    return False
+
+
+@compiled
+def surgical_share(share: float, opened: bool, opened_share: float) -> float:
+    """Return the probability of T2 with a worst AIS of 2: of all of them `share`, first those with an open wound.
+
+    `opened_share` of them have an eye or a large bone opened.
+    """
+    if opened:
+        return min(1.0, share / opened_share) if opened_share > 0.0 else share
+    return max(0.0, share - opened_share) / (1.0 - opened_share)
+
+
+@compiled
 def draw_fate_of_wounded(
     record: PatientRow,
     casualty: CasualtyState,
@@ -227,13 +248,17 @@ def draw_fate_of_wounded(
         if record.lethal == NONE:
             life = math.inf
     lethal = record.lethal != NONE
+    surgical = float(parameters.surgical_ais2[type_])
+    if record.worst_ais == 2:
+        opened = _lays_open(output, first_wound, count, rules)
+        surgical = surgical_share(surgical, opened, parameters.opened_ais2)
     record.triage = true_triage(
         record.worst_ais,
         lethal,
         life / MINUTE,
         to_uniform(d),
         parameters.immediate_minutes,
-        parameters.surgical_ais2[type_],
+        surgical,
     )
     record.onset = record.time
     start_clock(casualty, float(record.time), life, parameters.factor[0])

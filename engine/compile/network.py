@@ -216,10 +216,12 @@ def compile_care(scenario: Scenario) -> Table:
         [right[f"{of}{place}"] for place in ("poi", "role1", "role2", "role2", "role2")]
         for of in ("", "minor_")
     )
-    slight = right["slight_poi"]
+    immediate = [right["immediate_poi"], right["immediate_mascal"]]
+    slight = [right["slight_poi"], right["slight_facility"]]
     if scenario.triage_accuracy is not None:
         accuracy = minor = [scenario.triage_accuracy] * len(ROLES)
-        slight = scenario.triage_accuracy
+        immediate = [scenario.triage_accuracy] * 2
+        slight = [scenario.triage_accuracy] * 2
     visibility = environment(scenario, "visibility", 1.0, lambda one, other: one * other)
     horizon = scenario.horizon_days
     return filled(
@@ -227,9 +229,11 @@ def compile_care(scenario: Scenario) -> Table:
         triage=floats([given["triage"]["minutes"]]),
         triage_accuracy=floats(accuracy),
         triage_accuracy_minor=floats(minor),
-        triage_accuracy_slight=slight,
+        triage_accuracy_immediate=floats(immediate),
+        triage_accuracy_slight=floats(slight),
         over_triage_weight=floats([given["triage"]["over_triage_weight"]]),
         over_triage_two_steps=floats([given["triage"]["two_steps"]]),
+        plain_share=floats([given["triage"]["plain_share"]]),
         plain_ais=np.array(given["triage"]["plain_ais"], np.int64),
         unwell_hours=floats([given["unwell"][of] for of in ("chest", "burn", "blood")]),
         unwell_burn=floats([given["unwell"]["burn_share"]]),
@@ -293,6 +297,8 @@ def compile_care(scenario: Scenario) -> Table:
             ]
         ),
         quarters_ais=given["quarters"]["worst_ais"],
+        quarters_after=floats([given["quarters"]["after_hours"] * HOUR]),
+        icu_limits=floats([hours * HOUR for hours in given["intensive"]["hours"]]),
         aid_slowdown=floats([1.0 / visibility]),
         mascal_threshold=ints([scenario.mascal_threshold]),
         horizon=floats([math.inf if horizon is None else horizon * DAY]),

@@ -53,6 +53,7 @@ def lethality_fields(scenario: Scenario) -> dict[str, Any]:
         ),
         "immediate_minutes": float(triage["immediate_minutes"]),
         "surgical_ais2": floats([triage["surgical_ais2"]] * TYPES),
+        "opened_ais2": float(triage["opened_ais2"]),
         "expectant": floats([_expectant_from(scenario)] * TYPES),
         "factor": floats([_clock_factor(scenario)]),
     }

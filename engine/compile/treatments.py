@@ -140,6 +140,10 @@ def care_rules(off: frozenset[str]) -> Table:
             for wanted in catalogue.condition_needs()
         ],
         bares_bone=[_bares_bone(condition) for condition in catalogue.conditions()],
+        opened=[
+            _is_opened(condition, wanted)
+            for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
+        ],
         drained=[condition.code.startswith(_DRAINED) for condition in catalogue.conditions()],
         both_sides=[
             condition.side == "both" and "thorax" in condition.regions for condition in catalogue.conditions()
@@ -226,6 +230,16 @@ def _bares_bone(condition: catalogue.Condition) -> bool:
     """Whether a wound is an open fracture, or a stump, of a limb, which is washed out within hours."""
     severe = condition.ais_high >= catalogue.thresholds()["bare_bone_ais"]
     return condition.opens == "fracture" and severe and bool(_LIMBS & set(condition.regions))
+
+
+_HAND_AND_FOOT = ("S62", "S68", "S92.2", "S92.3", "S92.4", "S92.5", "S92.9", "S98")
+"""Beginnings of codes of the small bones and stumps, which wait."""
+
+
+def _is_opened(condition: catalogue.Condition, wanted: catalogue.Needs) -> bool:
+    """Whether a wound is an eye that is operated on, or an open fracture of a limb beyond hand and forefoot."""
+    bone = _bares_bone(condition) and not condition.code.startswith(_HAND_AND_FOOT)
+    return bone or (condition.eye and "eye_repair" in wanted.operations)
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:

@@ -249,6 +249,7 @@ def _frees_place(casualty: CasualtyState) -> bool:
         and (
             casualty.stage == Stage.DISPOSITION
             or casualty.stage == Stage.COMPLICATION
+            or casualty.stage == Stage.FIT_TO_TRAVEL
             or casualty.stage == Stage.LEAVE
             or casualty.stage == Stage.RETURN
         )
@@ -275,7 +276,14 @@ def _affects_others(casualty: CasualtyState, kind: int, resource: int, model: Mo
         resource >= 0
         or casualty.granted
         or casualty.queue >= 0
-        or (casualty.held >= 0 and (kind != KEEP_HELD or casualty.stage == Stage.DISPOSITION))
+        or (
+            casualty.held >= 0
+            and (
+                kind != KEEP_HELD
+                or casualty.stage == Stage.DISPOSITION
+                or casualty.stage == Stage.FIT_TO_TRAVEL
+            )
+        )
         or (model.network.bumping and casualty.in_bay > 0)
         or _may_be_hit(casualty, model)
         or _asks_for_transport(casualty, model)
@@ -355,6 +363,7 @@ def _perform_due_stage(
         release_held(state, scratch, slot, now, model)
     facility = casualty.facility
     care_ends = casualty.stage == Stage.DISPOSITION
+    may_go = care_ends or casualty.stage == Stage.FIT_TO_TRAVEL
     dead = is_dead(casualty)
     perform_stage(scratch, slot, casualty, model, counter)
     if dead:
@@ -364,7 +373,7 @@ def _perform_due_stage(
         return
     if casualty.facility != facility:
         _change_place(state, scratch, slot, now, model)
-    elif care_ends and casualty.in_quarters:
+    elif may_go and casualty.in_quarters:
         free_everything(state, scratch, slot, now, model)
     elif (
         care_ends

@@ -35,7 +35,7 @@ from engine.kernel.poi_stages import set_next_poi_stage
 from engine.kernel.travel import draw_leg_time, draw_route_time
 from engine.kernel.waiting import precedence_of, triage_for_evacuation
 from engine.numeric import Counter, compiled, words
-from engine.tables import MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
+from engine.tables import HOUR, MINUTE, QUIET, TREATMENT_COUNT, CasualtyState, Model, Output, PatientRow
 
 
 @compiled
@@ -74,8 +74,12 @@ def _stay_begins(record: PatientRow, casualty: CasualtyState) -> float:
 
 SHORTEST_WARD_STAY = 30.0 * MINUTE
 """ms"""
-_HIGHEST_OF_QUARTERS = 2
+_HIGHEST_OF_QUARTERS = 3
 """The highest role with outpatients."""
+_OUT_OF_BED = 2
+"""Of `outpatient`: has left the bed after days on the ward."""
+_WORST_OUT_OF_BED = 2
+"""Highest AIS of the wounded who leave the bed for quarters."""
 
 
 @compiled
@@ -133,7 +137,7 @@ def _end_stay(casualty: CasualtyState, stage: int, end: float, complication: flo
 
 @compiled
 def goes_to_quarters(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a casualty goes back to his unit with limited duty, as an outpatient of Role 1 or 2."""
+    """Return whether a casualty goes back to his unit with limited duty, as an outpatient of a facility in theatre."""
     return bool(
         casualty.outpatient
         and not casualty.operated
@@ -144,6 +148,41 @@ def goes_to_quarters(record: PatientRow, casualty: CasualtyState, model: Model) 
         and model.network.role[casualty.facility] <= _HIGHEST_OF_QUARTERS
         and stays_until_duty(record, casualty, model)
     )
+
+
+@compiled
+def _leaves_bed_at(
+    record: PatientRow, casualty: CasualtyState, now: float, end: float, model: Model
+) -> float:
+    """Return when a casualty who stays until `end`, ms, leaves the ward for quarters; infinity: not before.
+
+    It is the T3 with small wounds and the ill of T2 and T3 whom nothing would kill, without an operation.
+    """
+    slight = record.worst_ais <= _WORST_OUT_OF_BED and record.triage == TriageCategory.T3
+    if record.kind != CasualtyKind.WOUNDED:
+        slight = record.triage != TriageCategory.T1 and record.kind != CasualtyKind.AGENT
+    leaves = now + model.care.quarters_after[0]
+    if (
+        not slight
+        or model.care.quarters_ais < 1
+        or record.lethal != NONE
+        or casualty.operated
+        or casualty.resuscitated
+        or casualty.intensive
+        or casualty.complications
+        or casualty.late_death_at < math.inf
+        or casualty.leaves_theatre
+        or casualty.outpatient == _OUT_OF_BED
+        or model.network.role[casualty.facility] > _HIGHEST_OF_QUARTERS
+        or not stays_until_duty(record, casualty, model)
+        or end < leaves + _LEAST_IN_QUARTERS
+    ):
+        return math.inf
+    return float(leaves)
+
+
+_LEAST_IN_QUARTERS = 12.0 * HOUR
+"""ms for which nobody leaves the bed."""
 
 
 @compiled
@@ -263,7 +302,8 @@ def decide_disposition(
     if model.transitions.used[0]:
         _dispose_under_matrix(output, row, casualty, now, model, counter)
         return
-    in_quarters = casualty.stage == Stage.DISPOSITION and goes_to_quarters(record, casualty, model)
+    may_go = casualty.stage == Stage.DISPOSITION or casualty.stage == Stage.FIT_TO_TRAVEL
+    in_quarters = may_go and goes_to_quarters(record, casualty, model)
     consider_complications(output, row, casualty, now, model)
     if in_quarters and casualty.complications:  # decides again, in a bed
         casualty.at = now
@@ -272,10 +312,16 @@ def decide_disposition(
     if link < 0 or stays_until_duty(record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         end = end if death_time(casualty) == math.inf else math.inf
+        triage_for_evacuation(output, row, casualty, now, model)
         if in_quarters:
             _send_to_quarters(output, row, casualty, now, end, model)
         else:
-            _admit_to_ward(output, row, casualty, now, end, model)
+            leaves = _leaves_bed_at(record, casualty, now, end, model)
+            _admit_to_ward(output, row, casualty, now, min(end, leaves), model)
+            if leaves < math.inf:
+                casualty.outpatient = _OUT_OF_BED
+                if casualty.stage == Stage.RETURN:
+                    casualty.stage = Stage.FIT_TO_TRAVEL
         enter_unseen(output, row, casualty, model)
         return
     triage_for_evacuation(output, row, casualty, now, model)

@@ -7,6 +7,7 @@ import math
 from engine.clinical import (
     bleeds_to_death,
     care_in_decontamination,
+    coma_scale,
     consider_complications,
     death_time,
     draw_late_death,
@@ -49,7 +50,7 @@ from engine.kernel.outcomes import ONE_SECOND, end_treatments, set_outcome
 from engine.kernel.travel import draw_matrix_outcome, draw_service_time
 from engine.kernel.waiting import assign_category
 from engine.numeric import Counter, compiled, words
-from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import HOUR, MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
 
 KEEP_HELD, RELEASE_HELD = -1, -2
 """Returned instead of a `Resource`: the stage takes none, and keeps or releases what the casualty holds."""
@@ -257,6 +258,10 @@ def end_triage(
     uniform = to_uniform(casualty.triage_word)
     casualty.category = assign_category(output, row, casualty, now, role, uniform, model)
     log_event(output, row, now, casualty.facility, Event.TRIAGED, casualty.category)
+    since = now - float(output.patients[row].onset)
+    edge = model.treatments.limits.unconscious_gcs + 0.5
+    tubed = casualty.tube_hours * HOUR > now - casualty.admitted_at
+    casualty.comatose = 1 if tubed or coma_scale(casualty, since) < edge else 0
     will_die_here = model.transitions.used[0] and casualty.outcome == MatrixOutcome.DEAD
     if (
         casualty.operated

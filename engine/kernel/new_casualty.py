@@ -88,6 +88,7 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.cavity = 0
     casualty.airway_held = 0
     casualty.calls_for_ventilator = 0
+    casualty.comatose = 0
     casualty.ventilated = 0
     casualty.prompt = 0
     casualty.excision = 0

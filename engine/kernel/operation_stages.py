@@ -5,8 +5,10 @@ import math
 from engine import numeric
 from engine.clinical import (
     care_in_bed,
+    coma_scale,
     consider_complications,
     death_time,
+    is_operated_on_again,
     log_definitive_surgery,
     log_event,
     log_further_operation,
@@ -17,6 +19,7 @@ from engine.clinical import (
     start_recovery,
     start_surgery,
     stay_after_operation,
+    time_awake,
     to_uniform,
     ventilate,
     work_of_session,
@@ -41,6 +44,10 @@ from engine.kernel.travel import draw_service_time
 from engine.numeric import Counter, compiled, continuous, words
 from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
 
+_AWAKE_GCS, _DROWSY_GCS = 14.5, 12.5
+"""From the first on the Glasgow Coma Scale is normal; below the second nobody leaves for a ward after an operation on
+the head."""
+_SERIOUS_HEAD_AIS = 3
 _NOTHING_ELSE = 2
 """Of `excision`: the burn is all that calls for an operation."""
 
@@ -55,6 +62,7 @@ def _wakes_in_intensive_care(record: PatientRow, casualty: CasualtyState) -> boo
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty meets a criterion of intensive care and the facility has it.
 
+    The comatose do. After a further operation only they do, and who was operated on in a cavity.
     Whoever calls for an operation that only a higher role can do, and was not operated on here, is sent on at once.
     """
     care = model.care
@@ -65,6 +73,8 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         and model.network.next_link[here, record.front] >= 0
     ):
         return False
+    if casualty.operations_here > 1 and not casualty.cavity and not casualty.comatose:
+        return False
     if record.kind != CasualtyKind.WOUNDED:
         called_for = model.treatments.rules.intensive[record.condition]
         return bool(called_for and model.network.has_icu[casualty.facility])
@@ -73,6 +83,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         and (
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
             or (care.icu_after_surgery and casualty.operated_here and casualty.airway_held)
+            or casualty.comatose
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -316,6 +327,59 @@ def _draw_intensive_care(casualty: CasualtyState, model: Model, counter: Counter
 
 
 @compiled
+def _bounded_intensive_care(
+    record: PatientRow, casualty: CasualtyState, now: float, minutes: float, model: Model
+) -> float:
+    """Return the minutes of intensive care within their bounds (`care.intensive`).
+
+    At most a day of who is awake and needs no blood after an operation, and half a day before an operation of a higher
+    role; at least a day after an operation on the head with a GCS below 13.
+    """
+    limits = model.care.icu_limits
+    here = casualty.facility
+    if (
+        casualty.operated_here
+        and casualty.blood_units == 0
+        and coma_scale(casualty, now - float(record.onset)) >= _AWAKE_GCS
+    ):
+        minutes = min(minutes, limits[0] / MINUTE)
+    if casualty.onward > model.network.role[here] and model.network.next_link[here, record.front] >= 0:
+        minutes = min(minutes, limits[1] / MINUTE)
+    elif (
+        casualty.operated_here
+        and casualty.head_ais >= _SERIOUS_HEAD_AIS
+        and coma_scale(casualty, now + minutes * MINUTE - float(record.onset)) < _DROWSY_GCS
+    ):
+        minutes = max(minutes, limits[2] / MINUTE)
+    return float(minutes)
+
+
+@compiled
+def _until_awake(
+    record: PatientRow, casualty: CasualtyState, now: float, minutes: float, model: Model, counter: Counter
+) -> float:
+    """Return the minutes of intensive care of who is comatose at its end: until awake, or until the journey.
+
+    The comatose, and those whose second operation in a cavity is due, go to no ward before it.
+    """
+    end = now + minutes * MINUTE
+    edge = model.treatments.limits.unconscious_gcs + 0.5
+    comatose = record.kind == CasualtyKind.WOUNDED and coma_scale(casualty, end - float(record.onset)) < edge
+    if casualty.reoperate_at < math.inf:
+        if comatose or is_operated_on_again(casualty):
+            end = max(end, casualty.reoperate_at)
+    elif comatose and (
+        model.network.next_link[casualty.facility, record.front] < 0
+        or stays_until_duty(record, casualty, model)
+    ):
+        end = max(end, time_awake(record, casualty, edge))
+    elif comatose:
+        casualty.arranged_at = arranged_at(record, casualty, end, model, counter)
+        end = max(casualty.arranged_at, casualty.recovered_at)
+    return (end - now) / MINUTE
+
+
+@compiled
 def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head."""
     return bool(
@@ -338,9 +402,13 @@ def start_intensive_care(
         consider_complications(output, row, casualty, now, model)
         casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
+        if not model.transitions.used[0]:
+            minutes = _bounded_intensive_care(record, casualty, now, minutes, model)
         if _waits_on_ventilator(record, casualty, model):
             casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
             minutes = (casualty.arranged_at - now) / MINUTE
+        elif not model.transitions.used[0]:
+            minutes = _until_awake(record, casualty, now, minutes, model, counter)
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(
             output, row, casualty.facility, Treatment.CRITICAL_CARE, now, minutes, Effect.SUPPORTIVE, NONE

@@ -1,7 +1,7 @@
 """How care ends: death, return to duty or discharge, and the treatments that they cut short."""
 
 from engine.clinical import consider_complications, log_event, name_late_death
-from engine.codes import EN_ROUTE, DeathCause, Effect, Event, Outcome, Stream
+from engine.codes import EN_ROUTE, DeathCause, Effect, Event, Outcome, Stream, WaitingFor
 from engine.kernel.codes import Stage
 from engine.kernel.remains_stages import begin_recovery
 from engine.kernel.waiting import QUEUEING_AT, WAITING_AT
@@ -118,7 +118,9 @@ def die(output: Output, row: int, casualty: CasualtyState, at: float, model: Mod
         record.death_cause = DeathCause.TBI + record.lethal  # the causes by mechanism are in the same order
     if record.death_cause != DeathCause.INSTANTLY_FATAL_INJURY:
         waits = at < casualty.wait_until
-        record.waiting_for = QUEUEING_AT[casualty.stage] if waits else WAITING_AT[casualty.stage]
+        awaited = int(QUEUEING_AT[casualty.stage] if waits else WAITING_AT[casualty.stage])
+        if awaited != WaitingFor.TRANSPORT and awaited != WaitingFor.RECOVERY:  # the way and the bed are care
+            record.waiting_for = awaited
     log_event(output, row, at, casualty.facility, Event.DIED, 0)
     end_treatments(output, casualty.first_treatment, at, 1)
     _set_outcome_of_death(output, row, casualty, at, model)

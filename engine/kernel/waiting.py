@@ -2,7 +2,7 @@
 
 import math
 
-from engine.clinical import category_of_state, is_immediate, log_event, to_uniform
+from engine.clinical import category_of_state, is_immediate, log_event, looks_immediate, to_uniform
 from engine.codes import (
     RETRIAGE,
     TRANSPORT,
@@ -76,22 +76,30 @@ _URGENT = int(TriageCategory.T2)
 
 @compiled
 def _draw_assigned_category(
-    true: int, place: int, slight: bool, may_look_immediate: bool, uniform: float, care: CareParameters
+    true: int,
+    place: int,
+    mascal: int,
+    slight: bool,
+    may_look_immediate: bool,
+    uniform: float,
+    care: CareParameters,
 ) -> int:
     """Return the assigned category: the true one, else mostly a neighbour (docs/model.md section 2.6.2).
 
-    At the point of injury few err about a T3 who is `slight`: needs no bed. In a facility only a T2 who
-    `may_look_immediate` is taken for a T1.
+    Few err about a T3 who is `slight`: needs no bed or, in a facility, is ill or has no wound above AIS 1. Only a T3,
+    and in a facility only a T2, who `may_look_immediate` is taken for a T1.
     """
     minor = true == TriageCategory.T3
     right = care.triage_accuracy_minor[place] if minor else care.triage_accuracy[place]
-    if minor and slight and place == 0:
-        right = care.triage_accuracy_slight
+    if true == TriageCategory.T1 and place == 0:
+        right = care.triage_accuracy_immediate[1 if mascal else 0]
+    if minor and slight:
+        right = care.triage_accuracy_slight[0 if place == 0 else 1]
     if uniform < right:
         return int(true)
     wrong = (uniform - right) / (1.0 - right)
     if minor:
-        two_steps = place == 0 and wrong < care.over_triage_two_steps[0]
+        two_steps = place == 0 and may_look_immediate and wrong < care.over_triage_two_steps[0]
         return TriageCategory.T1 if two_steps else TriageCategory.T2
     if true == TriageCategory.T1:
         return TriageCategory.T2
@@ -109,8 +117,8 @@ def assign_category(
 
     Under a declared MASCAL policy the worst wounded of a MASCAL incident are expectant (T4). A waiting casualty whose
     death is near counts as T1, and T1 who are stable after an operation as T2. Otherwise the true category is assigned,
-    with the errors of triage; nobody errs in a facility about who plainly is T1. A limb under a tourniquet is at least
-    T2 until the operation.
+    with the errors of triage; nobody errs about who plainly is T1. A limb under a tourniquet, a torn vessel and an
+    opened eye are at least T2 until the operation.
     """
     record = output.patients[row]
     true = int(record.triage)
@@ -122,6 +130,8 @@ def assign_category(
             if place > 0:
                 return _IMMEDIATE
             true = _IMMEDIATE
+    if place == 0 and looks_immediate(record, casualty, now, model):
+        return _IMMEDIATE
     if place > 0:
         if _is_plainly_immediate(record, casualty, now, model):
             return _IMMEDIATE
@@ -133,10 +143,14 @@ def assign_category(
             return _URGENT
     may_look_immediate = casualty.grave or record.kind == CasualtyKind.AGENT or casualty.life < math.inf
     slight = bool(casualty.outpatient)
+    if place > 0 and record.kind != CasualtyKind.AGENT:
+        slight = slight or record.worst_ais <= 1
     category = int(
-        _draw_assigned_category(true, place, slight, bool(may_look_immediate), uniform, model.care)
+        _draw_assigned_category(
+            true, place, record.mascal, slight, bool(may_look_immediate), uniform, model.care
+        )
     )
-    if category == TriageCategory.T3 and casualty.tourniquet and not casualty.operated:
+    if category == TriageCategory.T3 and (casualty.tourniquet or casualty.prompt) and not casualty.operated:
         return _URGENT
     return category
 
@@ -147,6 +161,12 @@ def _is_plainly_immediate(record: PatientRow, casualty: CasualtyState, now: floa
     care = model.care
     if casualty.life < math.inf and (
         record.triage == TriageCategory.T1 or record.lethal == LethalMechanism.TBI
+    ):
+        return True
+    if (
+        record.kind == CasualtyKind.DISEASE
+        and record.triage == TriageCategory.T1
+        and not casualty.sorted_inside
     ):
         return True
     if casualty.hypotensive and now - casualty.admitted_at <= model.vital_signs.low_pressure.hours * HOUR:

@@ -50,6 +50,9 @@ class CareRules(Row):
     breaks_limb: Annotated[Ints, "u1", CONDITIONS]  # 1: a fracture of a limb
     images: Annotated[Ints, "u1", CONDITIONS]  # bits of `scenarios.catalogue.care.IMAGES`
     bares_bone: Annotated[Ints, "u1", CONDITIONS]  # 1: an open fracture or a stump of a limb
+    opened: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # 1: an opened eye, or an open fracture of a large bone of a limb
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
     holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself

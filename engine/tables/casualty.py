@@ -70,6 +70,9 @@ class CasualtyState(Row):
     cavity: UInt8  # 1: a wound calls for an operation in head, neck, chest or belly
     airway_held: UInt8  # 1: a wound threatens the airway itself
     calls_for_ventilator: UInt8  # 1: the injuries or the illness do
+    comatose: (
+        UInt8  # 1: comatose by an injury of the brain, or intubated, when triaged at the present facility
+    )
     ventilated: UInt8  # 1: has been on the ventilator in intensive care
     prompt: UInt8  # 1: a wound calls for an operation of Role 3 that does not wait for a day after the first
     excision: UInt8  # 1: a wound calls for the excision of a burn; 2: and no wound for anything else

@@ -159,6 +159,7 @@ class SurvivalParameters(Row):
     region_split: Annotated[Floats, "f8", 4]  # neck airway, thorax tension, abdomen torso, limb extremity
     immediate_minutes: Float64  # a lethal casualty with a life up to this is T1
     surgical_ais2: Annotated[Floats, "f8", TYPES]  # share of worst AIS 2 that needs surgery
+    opened_ais2: Float64  # share of worst AIS 2 with an opened eye or large bone: the first of those
     # of a MASCAL incident, by type: NISS above which a T1 is T4, and the share of those with this NISS who are
     expectant: Annotated[Floats, "f8", (TYPES, 2)]
     aid_works: Annotated[Floats, "f8", len(LethalMechanism)]  # below 0: there is none
@@ -375,9 +376,12 @@ class CareParameters(Row):
     triage: Annotated[Floats, "f8", 1]  # minutes
     triage_accuracy: Annotated[Floats, "f8", 5]  # probability of the right category at POI, Role 1 to 4
     triage_accuracy_minor: Annotated[Floats, "f8", 5]  # the same of true T3
-    triage_accuracy_slight: Float64  # at the point of injury, of T3 who need no bed
+    # at the point of injury, of true T1 who do not look it: elsewhere, in a mass casualty incident
+    triage_accuracy_immediate: Annotated[Floats, "f8", 2]
+    triage_accuracy_slight: Annotated[Floats, "f8", 2]  # of slight T3: at the POI, in a facility
     over_triage_weight: Annotated[Floats, "f8", 1]  # against 1 for under-triage
-    over_triage_two_steps: Annotated[Floats, "f8", 1]  # share of the wrong T3 at the POI who become T1
+    over_triage_two_steps: Annotated[Floats, "f8", 1]  # of the wrong T3 who may look like T1 at the POI
+    plain_share: Annotated[Floats, "f8", 1]  # used part of the life from which T1 is plain at the POI
     plain_ais: Annotated[
         Ints, "i8", 2
     ]  # worst AIS, and AIS of the head, with which T1 is plain in a facility
@@ -429,6 +433,9 @@ class CareParameters(Row):
         Floats, "f8", (5, 2)
     ]  # ms to arrange the journey to Role 4, by category: least, most
     quarters_ais: Int64  # highest worst AIS of an outpatient; 0: there are none
+    quarters_after: Annotated[Floats, "f8", 1]  # ms on the ward before quarters
+    # ms in intensive care: awake after an operation, before an operation elsewhere, after one on the head
+    icu_limits: Annotated[Floats, "f8", 3]
     aid_slowdown: Annotated[Floats, "f8", 1]  # factor on the time to first aid (visibility)
     mascal_threshold: Annotated[Ints, "i8", 1]  # casualties of an incident
     horizon: Annotated[Floats, "f8", 1]  # ms; infinity

@@ -25,6 +25,9 @@ class Baseline(Row):
     spread: Float64  # SD from the mean that nobody exceeds
     heart_rate: Annotated[Floats, "f8", 2]  # per minute
     systolic: Annotated[Floats, "f8", 2]  # mmHg, at rest
+    bleeding: Annotated[Floats, "f8", 2]  # systolic pressure of who needs blood and is in no danger: mean, SD
+    well: Annotated[Floats, "f8", 4]  # pulse and pressure of wounded who need no blood: mean, SD of each
+    ill: Annotated[Floats, "f8", 4]  # the same of the others
     respiratory_rate: Annotated[Floats, "f8", 2]  # per minute
     spo2: Annotated[Floats, "f8", 2]  # %
     temperature: Annotated[Floats, "f8", 2]  # degrees Celsius
@@ -110,6 +113,7 @@ class BloodLoss(Row):
     coma: Annotated[Floats, "f8", 2]  # pressure under which the GCS falls, and points per mmHg
     saturation: Annotated[Floats, "f8", 2]  # loss from which the saturation falls, and fall per share lost
     agonal: Annotated[Floats, "f8", 3]  # loss from which it is agonal, breaths and GCS then
+    last: Annotated[Floats, "f8", 2]  # loss from which the pressure falls in all; mmHg at death
     base_deficit_at: Annotated[Floats, "f8", 5]  # losses
     base_deficit: Annotated[Floats, "f8", 5]  # mmol/L at these losses
     dilution: Float64  # share of the loss by which haemoglobin falls
@@ -131,6 +135,7 @@ class BrainInjury(Row):
     cushing: Annotated[Floats, "f8", 4]  # from this share on; pressure added, pulse and breaths at the end
     masked_below: Float64  # mmHg: no Cushing response under this pressure
     last: Annotated[Floats, "f8", 2]  # from this share on the pressure falls, mmHg at the end
+    breaths_last: Annotated[Floats, "f8", 2]  # from this share on breathing fails; breaths at the end
     eye: Annotated[Ints, "i8", 13]  # points by GCS, 3 to 15
     verbal: Annotated[Ints, "i8", 13]
     motor: Annotated[Ints, "i8", 13]
@@ -147,6 +152,14 @@ class LowPressure(Row):
     ]  # of whose worst wound has this AIS, bleeds and is T1 or T2: they get blood
     hours: Float64  # time constant from the first admission on
     seen_below: Float64  # mmHg: pressure of a person below which triage in a facility sees it
+
+
+class Apnoea(Row):
+    """What too few breaths do to the saturation."""
+
+    breaths: Float64  # per minute, below which it falls
+    saturation: Float64  # % for each breath
+    bagged: Annotated[Floats, "f8", 2]  # saturation and breaths at least with bag and mask
 
 
 class AirwayLoss(Row):
@@ -196,6 +209,7 @@ class NerveAgent(Row):
     bagged_spo2: Float64  # at least, while breaths are given by bag and mask
     bagged_respiratory_rate: Float64
     untreated_hours: Float64  # of those whom it does not kill
+    collapse: Annotated[Floats, "f8", 2]  # share that shows from which the pressure falls; mmHg at death
 
 
 class Decline(Row):
@@ -237,6 +251,7 @@ class Pain(Row):
     amputation: Float64
     burn: Float64
     days: Float64  # time constant
+    felt_from: Float64  # points above which pulse and pressure rise
     pulse: Float64  # heart rate per point
     pressure: Float64  # systolic pressure per point, mmHg
     spoken_gcs: Int64  # lowest GCS of those who can say
@@ -287,6 +302,7 @@ class TubeRules(Row):
     awake_hours: Float64  # out at least so long before the end of intensive care, or not at all
     unfinished_hours: Float64  # from damage control surgery in a cavity on, at most
     finished_hours: Float64  # from the last operation on, after much blood
+    dissociated_minutes: Float64  # after ketamine for a reduction: no GCS
     recovery_minutes: Annotated[Floats, "f8", 2]  # from any other operation on; from intensive care on
     brain_ais: Int64  # AIS of the head from which the tube stays in for the journey
 
@@ -328,6 +344,10 @@ class Schedule(Row):
     last_minutes: Float64  # before death, at most this old
     lasts_before: Float64  # minutes before death of the last reading
     medic: Float64  # probability that first aid is given by a medic, who takes signs
+    unattended_minutes: Float64  # after the field triage, until somebody else takes signs
+    slight_minutes: Float64  # least interval before and between facilities of the slightly hurt and ill
+    dying_minutes: Float64  # largest interval in intensive care of the dying
+    dying_hours: Float64  # before a late death in which it holds
     arrest_minutes: Float64  # who dies within this time of the first door arrives in arrest
 
 
@@ -340,6 +360,7 @@ class VitalSignParameters(Row):
     loss: BloodLoss
     brain: BrainInjury
     low_pressure: LowPressure
+    apnoea: Apnoea
     airway: AirwayLoss
     chest: ChestInjury
     burn: BurnInjury
@@ -446,6 +467,7 @@ class Physiology(Row):
     pattern: Int32
     watch: Int32
     number: Int32  # readings so far
+    dissociated_at: Float64  # ms of ketamine for a reduction; infinity
     attended: Int32  # 1: a medic gives the first aid
     stays_awake: Int32  # 1: known never to become unconscious
     events_seen: Int64  # rows of the tables up to here have been considered

@@ -54,6 +54,27 @@ def first_triage_t1(r: Records) -> Column:
 
 
 @predicate
+def field_category(r: Records) -> Column:
+    """Category of the first triage at the point of injury; not a number without one."""
+    return value_at_first(r.events.detail, r.events.kind("triaged") & (r.events.facility == -1))
+
+
+@predicate
+def door_category(r: Records) -> Column:
+    """Category of the first triage in a facility; not a number without one."""
+    return value_at_first(r.events.detail, r.events.kind("triaged") & (r.events.facility >= 0))
+
+
+@predicate
+def comatose_at_field_triage(r: Records) -> Column:
+    """Patients triaged at the point of injury who have a GCS of 8 or less there within four minutes."""
+    at = first(r.events.at, r.events.kind("triaged") & (r.events.facility == -1))
+    near = (r.vitals.at > at - 4 * MINUTE) & (r.vitals.at < at + 4 * MINUTE)
+    coma = (r.vitals.gcs > 0) & (r.vitals.gcs <= 8)
+    return has(near & coma & (r.vitals.facility == -1)) & (field_category(r) > 0)
+
+
+@predicate
 def first_request_routine(r: Records) -> Column:
     """Patients whose first evacuation is requested as routine."""
     return value_at_first(r.events.detail, r.events.kind("evacuation_requested")) == 3

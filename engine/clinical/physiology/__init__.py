@@ -7,7 +7,7 @@ computed only where a record is written.
 
 from engine.clinical.physiology.beginning import begin_readings, draw_coma, draw_low_pressure
 from engine.clinical.physiology.readings import take_last, take_until, take_with_events
-from engine.clinical.physiology.shown import decline_share, note_rescue, shown_share
+from engine.clinical.physiology.shown import decline_share, note_rescue, shown_share, used_share
 from engine.clinical.physiology.signs import coma_once_eased, find_signs, pain_of_record
 from engine.clinical.physiology.tubes import (
     airway_is_held,
@@ -17,6 +17,7 @@ from engine.clinical.physiology.tubes import (
     keeps_tube,
     needs_tube,
     stays_on_ventilator,
+    time_awake,
     travels_with_tube,
 )
 
@@ -40,5 +41,7 @@ __all__ = [
     "take_last",
     "take_until",
     "take_with_events",
+    "time_awake",
     "travels_with_tube",
+    "used_share",
 ]

@@ -91,6 +91,24 @@ def _of_person(parameters: Floats, deviate: float, spread: float) -> float:
 
 
 @compiled
+def _is_calm(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether nothing would kill a casualty, who is not poisoned and needs no blood."""
+    return bool(record.lethal == NONE and casualty.blood_units == 0 and record.kind != CasualtyKind.AGENT)
+
+
+@compiled
+def _pressure_of_person(record: PatientRow, casualty: CasualtyState, deviate: float, model: Model) -> float:
+    """Return the systolic pressure of a casualty at rest, mmHg."""
+    base = model.vital_signs.baseline
+    if record.kind == CasualtyKind.AGENT or record.lethal != NONE:
+        return _of_person(base.systolic, deviate, base.spread)
+    if casualty.blood_units > 0:
+        return _of_person(base.bleeding, deviate, base.spread)
+    usual = base.well if record.kind == CasualtyKind.WOUNDED else base.ill
+    return _of_person(usual[2:], deviate, base.spread)
+
+
+@compiled
 def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, uniform: float) -> None:
     """Decide whether an injury to which this applies goes with a low pressure without a loss of blood."""
     if applies and uniform < low[1]:
@@ -128,7 +146,7 @@ def draw_low_pressure(
     _set_low_pressure(casualty, alone and brain_ais >= low.brain[0], low.brain, uniform)
     if casualty.low_pressure > 0.0:
         own = normal(words(key, counter[0], counter[1], VITAL_SIGNS)[1])
-        systolic = _of_person(signs.baseline.systolic, own, signs.baseline.spread)
+        systolic = _pressure_of_person(record, casualty, own, model)
         systolic += signs.baseline.stress_systolic - casualty.low_pressure
         casualty.hypotensive = 1 if systolic < low.seen_below else 0
 
@@ -203,7 +221,10 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     a, b, c, d = words(key, counter[0], counter[1], VITAL_SIGNS)
     e, f, g, h = words(key, counter[0], counter[1], VITAL_SIGNS + 1)
     state.heart_rate = _of_person(base.heart_rate, normal(a), base.spread)
-    state.systolic = _of_person(base.systolic, normal(b), base.spread)
+    if _is_calm(record, casualty):
+        usual = base.well if record.kind == CasualtyKind.WOUNDED else base.ill
+        state.heart_rate = _of_person(usual[:2], normal(a), base.spread)
+    state.systolic = _pressure_of_person(record, casualty, normal(b), model)
     state.respiratory_rate = _of_person(base.respiratory_rate, normal(c), base.spread)
     state.spo2 = _of_person(base.spo2, normal(d), base.spread)
     state.temperature = _of_person(base.temperature, normal(e), base.spread)
@@ -263,6 +284,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.paralysed_until = -math.inf
     state.asleep_at = math.inf
     state.asleep_until = -math.inf
+    state.dissociated_at = math.inf
     state.analgesia_at = math.inf
     state.analgesia_before = 0.0
     state.analgesia = 0.0

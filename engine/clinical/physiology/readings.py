@@ -8,9 +8,11 @@ import math
 
 from engine import numeric
 from engine.clinical.physiology.deviates import half, normal
+from engine.clinical.physiology.intervals import interval_after
 from engine.clinical.physiology.shown import fading, note_rescue, note_treatments, shown_share
 from engine.clinical.physiology.signs import find_signs
 from engine.clinical.physiology.tubes import (
+    coma_scale,
     has_had_much_blood,
     is_operated_on_again,
     needs_tube,
@@ -53,58 +55,10 @@ from engine.tables import (
 _FOR_EVENTS = 96
 """Rows of a patient that are kept for readings at events; the others end before them."""
 _ONE_SECOND = 1000.0
-_URGENT = int(TriageCategory.T2)
 _WELL, _LIMB, _MIND = int(SignPattern.NONE), int(SignPattern.LIMB), int(SignPattern.MIND)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
 _MOST_CODE = 254.0
 """Largest value of a column of bytes in which 255 means that a sign was not taken."""
-
-
-@compiled
-def _in_danger(casualty: CasualtyState, state: Physiology, model: Model) -> bool:
-    """Return whether something kills the patient, or the last signs were those of somebody gravely ill."""
-    unwell = model.vital_signs.schedule.unwell
-    signs = state.signs
-    return bool(
-        casualty.life < math.inf
-        or (
-            state.number > 0
-            and (
-                signs.heart_rate > unwell[0]
-                or signs.systolic < unwell[1]
-                or signs.spo2 < unwell[2]
-                or signs.gcs < unwell[3]
-            )
-        )
-    )
-
-
-@compiled
-def _interval(
-    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
-) -> float:
-    """Return the ms between a reading at `at` and the next one: by who watches, the category and the state."""
-    schedule = model.vital_signs.schedule
-    if not model.vital_signs.full:
-        return schedule.core_minutes * MINUTE
-    danger = _in_danger(casualty, state, model)
-    category = min(4, casualty.category)
-    if danger and category == TriageCategory.T3:
-        category = _URGENT
-    minutes = schedule.minutes[state.watch, category]
-    spent = (at - state.watch_since) / MINUTE
-    if not danger and spent >= schedule.settled[0] and state.watch in (Watch.FIELD, Watch.VEHICLE, Watch.BAY):
-        minutes = max(minutes, schedule.settled[1])
-    minutes = min(schedule.most_minutes, max(minutes, schedule.thinning * spent))
-    if state.watch == Watch.WARD and at < casualty.operated_until + schedule.recovery[0] * HOUR:
-        minutes = min(minutes, schedule.recovery[1])
-    if record.kind == CasualtyKind.AGENT and state.watch != Watch.NOBODY:
-        since = (at - float(record.onset)) / MINUTE
-        if since < schedule.agent[0]:
-            minutes = min(minutes, schedule.agent[1])
-        elif since < schedule.agent[2]:
-            minutes = min(minutes, schedule.agent[3])
-    return minutes * MINUTE
 
 
 @compiled
@@ -365,13 +319,15 @@ def _take_reading(
         points -= waking[0] * fading(at - asleep_until, waking[1] * MINUTE)
     if at >= state.tube_until:
         points -= weaning[1] * fading(at - state.tube_until, weaning[2] * MINUTE)
-    if points < 14.5:
-        points += noise.gcs * normal(g)
+    edge = model.treatments.limits.unconscious_gcs
+    if points < edge:  # of the others a GCS that changes is a finding
+        points = min(points + noise.gcs * normal(g), edge + 0.4)
     paralysed = tube and (asleep or at < state.paralysed_until)
     weaned = tube and at > state.tube_until - weaning[0] * MINUTE
     _set_coma_scale(entry, points, tube, paralysed, weaned, model)
     entry.pain = NONE
-    if asleep and not tube:
+    dissociated = 0.0 < at - state.dissociated_at < parameters.tube.dissociated_minutes * MINUTE
+    if (asleep or dissociated) and not tube:
         _omit_coma_scale(entry)
     elif entry.gcs >= parameters.pain.spoken_gcs:
         entry.pain = int(min(10.0, signs.pain + 1.2 * half(g, True)))
@@ -395,7 +351,7 @@ def _take_reading(
         _set_laboratory(entry, record, state, at, i, j, k, m, model)
     output.rows[VITAL_COUNT] += 1
     state.last_at = at
-    state.next_at = at + _interval(record, casualty, state, at, model)
+    state.next_at = at + interval_after(record, casualty, state, at, model)
 
 
 @compiled
@@ -477,10 +433,12 @@ def _keep_tube(
 
 
 @compiled
-def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> None:
+def _plan_extubation(
+    record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
+) -> None:
     """Plan in intensive care, from `at` on, that the tube is out hours before the patient leaves it, or stays in.
 
-    `travels_with_tube` says in whom it stays.
+    `travels_with_tube` says in whom it stays; it stays in the comatose as well.
     """
     rules = model.vital_signs.tube
     leaves = casualty.at
@@ -488,7 +446,10 @@ def _plan_extubation(casualty: CasualtyState, state: Physiology, at: float, mode
     if not _has_tube(state, at) or leaves == math.inf or state.tube_until <= before:
         return
     settled = rules.settled_hours * HOUR
-    if travels_with_tube(casualty, model):
+    comatose = (
+        coma_scale(casualty, before - float(record.onset)) < model.treatments.limits.unconscious_gcs + 0.5
+    )
+    if comatose or travels_with_tube(casualty, model):
         state.tube_until = max(state.tube_until, leaves + settled)
     else:
         state.tube_until = max(before, at + settled)
@@ -546,7 +507,7 @@ def _reads_at(
             waking = at + model.vital_signs.tube.recovery_minutes[1] * MINUTE
             state.tube_until = max(state.tube_until, waking)
         _set_watch(state, Watch.INTENSIVE_CARE, at)
-        _plan_extubation(casualty, state, at, model)
+        _plan_extubation(record, casualty, state, at, model)
     elif kind == Event.WARD_ADMITTED:
         state.tube_until = min(state.tube_until, at)
         _set_watch(state, Watch.WARD, at)
@@ -590,9 +551,17 @@ def take_with_events(
             _take_reading(output, row, casualty, at, int(event.facility), model, counter)
         elif (watch != state.watch or event.kind == Event.TRIAGED) and state.number > 0:
             state.next_at = min(
-                max(at, state.last_at + _interval(output.patients[row], casualty, state, at, model)),
-                at + _interval(output.patients[row], casualty, state, at, model),
+                max(at, state.last_at + interval_after(output.patients[row], casualty, state, at, model)),
+                at + interval_after(output.patients[row], casualty, state, at, model),
             )
+        if (
+            event.kind == Event.TRIAGED
+            and event.facility < 0
+            and state.number == 0
+            and model.vital_signs.full
+        ):
+            _set_watch(state, Watch.FIELD, at)
+            state.next_at = min(state.next_at, at + model.vital_signs.schedule.unattended_minutes * MINUTE)
         if _ends_readings(event.kind):
             state.next_at = math.inf
     state.events_seen = output.rows[EVENT_COUNT]

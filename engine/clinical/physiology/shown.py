@@ -199,6 +199,18 @@ def _note_treatment(
 
 
 @compiled
+def _note_reduction(output: Output, casualty: CasualtyState, state: Physiology, start: float) -> None:
+    """Note a reduction in a facility that begins at `start`, ms: with an access it is done under ketamine."""
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.start > start:
+            continue
+        if treatment.kind == Treatment.IV_ACCESS or treatment.kind == Treatment.INTRAOSSEOUS_ACCESS:
+            state.dissociated_at = min(start, max(state.analgesia_at, start - HOUR))
+            return
+
+
+@compiled
 def note_treatments(output: Output, row: int, casualty: CasualtyState, limit: float, model: Model) -> None:
     """Note the treatments in the record that have begun before `limit` (ms), each once.
 
@@ -215,5 +227,7 @@ def note_treatments(output: Output, row: int, casualty: CasualtyState, limit: fl
             state.pending = 1
         elif k >= state.treatments_seen or treatment.start >= state.noted_until:
             _note_treatment(output.patients[row], casualty, state, treatment, model)
+            if treatment.kind == Treatment.CLOSED_REDUCTION and treatment.facility >= 0:
+                _note_reduction(output, casualty, state, float(treatment.start))
     state.treatments_seen = count
     state.noted_until = limit

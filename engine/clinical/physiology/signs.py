@@ -135,7 +135,8 @@ def _show_bleeding(state: Physiology, signs: Signs, model: Model) -> None:
     ratio *= ratio
     own = 1.0 - (lost / loss.at_death) * (lost / loss.at_death)  # at the end all are alike
     fall = loss.pressure[0] * ratio * ratio * ratio * numeric.exp(loss.response[1] * state.response * own)
-    signs.systolic -= min(fall, max(loss.pressure[3], loss.pressure[2] * lost / loss.at_death))
+    fall = min(fall, max(loss.pressure[3], loss.pressure[2] * lost / loss.at_death))
+    signs.systolic -= max(fall, loss.last[1] * max(0.0, lost - loss.last[0]) / (loss.at_death - loss.last[0]))
     signs.respiratory_rate += loss.breaths[1] * max(0.0, lost - loss.breaths[0])
     signs.spo2 -= loss.saturation[1] * max(0.0, lost - loss.saturation[0])
     if lost > loss.agonal[0]:
@@ -174,6 +175,8 @@ def _show_brain(
         signs.heart_rate += (brain.cushing[2] - signs.heart_rate) * min(1.0, 1.6 * rise)
         signs.respiratory_rate += (brain.cushing[3] - signs.respiratory_rate) * rise
     signs.systolic -= brain.last[1] * _beyond(shown, brain.last[0])
+    failed = _beyond(shown, brain.breaths_last[0])
+    signs.respiratory_rate += (brain.breaths_last[1] - signs.respiratory_rate) * failed
 
 
 @compiled
@@ -253,6 +256,7 @@ def _show_nerve_agent(
     )
     signs.spo2 += wet * (agent.spo2[low] + part * (agent.spo2[low + 1] - agent.spo2[low]) - signs.spo2)
     signs.gcs += left * (agent.gcs[low] + part * (agent.gcs[low + 1] - agent.gcs[low]) - signs.gcs)
+    signs.systolic -= agent.collapse[1] * _beyond(shown, agent.collapse[0])
     if at > state.atropine_from:
         driven = 1.0 - fading(at - state.atropine_from, agent.atropine_minutes[0] * MINUTE)
         driven *= (1.0 - shown) * fading(at - state.atropine_at, agent.atropine_minutes[1] * MINUTE)
@@ -331,6 +335,24 @@ def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> flo
 
 
 @compiled
+def _felt(pain: float, model: Model) -> float:
+    """Return the points of pain that raise pulse and pressure."""
+    return max(0.0, pain - model.vital_signs.pain.felt_from)
+
+
+@compiled
+def _show_few_breaths(record: PatientRow, state: Physiology, signs: Signs, at: float, model: Model) -> None:
+    """Let the saturation fall in who hardly breathes, unless somebody breathes for the patient."""
+    apnoea = model.vital_signs.apnoea
+    if state.tube_at < at < state.tube_until or record.kind == CasualtyKind.AGENT:
+        return
+    if state.bagged_from < at <= state.bagged_until:
+        signs.spo2 = max(signs.spo2, apnoea.bagged[0])
+        signs.respiratory_rate = max(signs.respiratory_rate, apnoea.bagged[1])
+    signs.spo2 -= apnoea.saturation * max(0.0, apnoea.breaths - signs.respiratory_rate)
+
+
+@compiled
 def find_signs(
     record: PatientRow, casualty: CasualtyState, state: Physiology, at: float, model: Model
 ) -> None:
@@ -349,8 +371,9 @@ def find_signs(
     signs.gcs = 15.0
     signs.base_deficit = 0.0
     signs.pain = _pain(record, state, at, model)
-    signs.heart_rate += model.vital_signs.pain.pulse * signs.pain
-    signs.systolic += model.vital_signs.pain.pressure * signs.pain
+    felt = _felt(signs.pain, model)
+    signs.heart_rate += model.vital_signs.pain.pulse * felt
+    signs.systolic += model.vital_signs.pain.pressure * felt
     signs.loss = _blood_loss(record, state, at, shown, decline, model)
     state.worst_loss = max(state.worst_loss, signs.loss)
     if state.burn > 0.0:
@@ -383,6 +406,8 @@ def find_signs(
             decline = max(decline, shown)
     if decline > 0.0 and not model.transitions.used[0]:
         _show_decline(state, signs, decline, model)
+    if signs.respiratory_rate < model.vital_signs.apnoea.breaths:
+        _show_few_breaths(record, state, signs, at, model)
     failing = model.vital_signs.loss.failing
     if signs.systolic < failing[0]:
         lowest = model.vital_signs.bounds.systolic[0]
@@ -416,6 +441,6 @@ def coma_once_eased(signs: Signs, model: Model) -> float:
     Pain holds up a low pressure; whoever it keeps awake is not awake after analgesia.
     """
     coma = model.vital_signs.loss.coma
-    eased = signs.systolic - model.vital_signs.pain.pressure * signs.pain
+    eased = signs.systolic - model.vital_signs.pain.pressure * _felt(signs.pain, model)
     lower = max(0.0, coma[0] - eased) - max(0.0, coma[0] - signs.systolic)
     return float(signs.gcs - coma[1] * lower)

@@ -69,6 +69,16 @@ def coma_scale(casualty: CasualtyState, since: float) -> float:
 
 
 @compiled
+def time_awake(record: PatientRow, casualty: CasualtyState, points: float) -> float:
+    """Return when the Glasgow Coma Scale reaches `points`, not rounded, by the injury of the brain, ms."""
+    lost = 15.0 - casualty.gcs
+    left = 15.0 - points
+    if lost <= left:
+        return float(record.onset)
+    return float(record.onset) + casualty.gcs_hours * HOUR * numeric.log(lost / left)
+
+
+@compiled
 def keeps_tube(record: PatientRow, casualty: CasualtyState, at: float, model: Model) -> bool:
     """Return whether injuries and operations alone, whatever the signs, keep a casualty on the ventilator.
 
