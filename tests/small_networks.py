@@ -285,8 +285,7 @@ def calls_for_role_3_surgery(result: Result) -> Any:
 
 def wakes_in_intensive_care(result: Result) -> Any:
     """Which of the wounded go to intensive care after an operation: the grave, and after one in a body cavity."""
-    cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.needs_airway}
-    cavity -= {"maxillofacial_surgery", "craniotomy"}
+    cavity = {kind.label for kind in catalogue.treatment_kinds().values() if kind.cavity} - {"craniotomy"}
     calls = [not cavity.isdisjoint(of.operations) for of in catalogue.condition_needs()]
     drained = [bool(each) for each in care_rules(frozenset())["drained"][0][: len(calls)]]
     opened = _wounded_with(result, [called and not only for called, only in zip(calls, drained, strict=True)])
@@ -297,6 +296,27 @@ def wakes_in_intensive_care(result: Result) -> Any:
     trepanned = result.treatments["kind"] == TREATMENTS.index("craniotomy")  # not with a good coma scale
     opened[result.treatments["patient"][trepanned]] = True
     return opened | (grave(result) & (result.patients["triage"] != 3))
+
+
+def has_torn_vessel_or_eye(result: Result) -> Any:
+    """Which of the wounded call for an operation on a vessel, an eye or the spine: they are T2 at least."""
+    rules = care_rules(frozenset())[0]
+    prompt = [bool(rules["on_arrival"][TREATMENTS.index(kind)]) for kind in TREATMENTS]
+    calls = [
+        any(prompt[TREATMENTS.index(kind)] for kind in of.operations) for of in catalogue.condition_needs()
+    ]
+    return _wounded_with(result, calls)
+
+
+def needs_operation(result: Result, label: str) -> Any:
+    """Which of the wounded have a wound that calls for an operation."""
+    return _wounded_with(result, [label in of.operations for of in catalogue.condition_needs()])
+
+
+def has_burnt_airway(result: Result) -> Any:
+    """Which of the wounded have an airway that a wound threatens: they keep a tube, in intensive care."""
+    holds = care_rules(frozenset())["holds_airway"][0]
+    return _wounded_with(result, [bool(each) for each in holds[: len(catalogue.condition_needs())]])
 
 
 def under_tourniquet(result: Result) -> Any:

@@ -402,12 +402,14 @@ def start_intensive_care(
         consider_complications(output, row, casualty, now, model)
         casualty.intensive = 1
         minutes = _draw_intensive_care(casualty, model, counter)
-        if not model.transitions.used[0]:
+        by_state = not model.transitions.used[0]
+        by_state = by_state and model.network.service_kind[casualty.facility, ServiceTime.ICU] < 0
+        if by_state:
             minutes = _bounded_intensive_care(record, casualty, now, minutes, model)
         if _waits_on_ventilator(record, casualty, model):
             casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
             minutes = (casualty.arranged_at - now) / MINUTE
-        elif not model.transitions.used[0]:
+        elif by_state:
             minutes = _until_awake(record, casualty, now, minutes, model, counter)
         log_event(output, row, now, casualty.facility, Event.ICU_ADMITTED, 0)
         log_treatment(
