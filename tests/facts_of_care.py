@@ -70,7 +70,9 @@ def on_the_way_between_two_facilities_only_what_began_before_goes_on(r: Run) -> 
     assert (moves["patient"][ride] == later["patient"]).all()
     assert (moves["kind"][ride] == EVENT["departed"]).all()
     assert (later["end"] <= moves["at"][ride + 1]).all()
-    goes_on = [TREATMENT[name] for name in ("oxygen", "burn_fluids", "blood_transfusion")]
+    goes_on = [
+        TREATMENT[name] for name in ("oxygen", "burn_fluids", "blood_transfusion", "spinal_precautions")
+    ]
     assert np.isin(later["kind"], goes_on).all()
     for kind in goes_on:
         begun = np.full(r.n, NEVER)

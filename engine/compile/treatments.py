@@ -130,6 +130,7 @@ def care_rules(off: frozenset[str]) -> Table:
             condition.airway != "" and "intubation" in wanted.needs
             for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
         ],
+        late=[_begins_late(condition) for condition in catalogue.conditions()],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
@@ -206,6 +207,11 @@ def _bares_bone(condition: catalogue.Condition) -> bool:
     """Whether a wound is an open fracture, or a stump, of a limb, which is washed out within hours."""
     severe = condition.ais_high >= catalogue.thresholds()["bare_bone_ais"]
     return condition.opens == "fracture" and severe and bool(_LIMBS & set(condition.regions))
+
+
+def _begins_late(condition: catalogue.Condition) -> bool:
+    """Whether the drug of an illness is begun only where a laboratory has made the diagnosis: at Role 3."""
+    return any(row.from_role > 2 and condition.code.startswith(row.codes) for row in catalogue.medications())
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:
