@@ -70,7 +70,9 @@ def on_the_way_between_two_facilities_only_what_began_before_goes_on(r: Run) -> 
     assert (moves["patient"][ride] == later["patient"]).all()
     assert (moves["kind"][ride] == EVENT["departed"]).all()
     assert (later["end"] <= moves["at"][ride + 1]).all()
-    goes_on = [TREATMENT[name] for name in ("oxygen", "burn_fluids", "blood_transfusion")]
+    goes_on = [
+        TREATMENT[name] for name in ("oxygen", "burn_fluids", "blood_transfusion", "spinal_precautions")
+    ]
     assert np.isin(later["kind"], goes_on).all()
     for kind in goes_on:
         begun = np.full(r.n, NEVER)
@@ -89,7 +91,10 @@ def evacuation_is_requested_when_field_care_is_over(r: Run) -> None:
     assert ((asked < 0) | ((triaged >= 0) & (triaged <= asked))).all()
     times = [scenario_api.care_at_point_of_injury(r.scenario, front) for front in r.scenario.fronts]
     waits = np.array([time.treatment_minutes is not None for time in times])[r.p["front"]] & (asked >= 0)
-    there = r.t[(r.t["facility"] == AT_POI) & waits[r.t["patient"]]]
+    again = np.isin(
+        r.t["kind"], [TREATMENT["autoinjector"], TREATMENT["atropine"]]
+    )  # as long as the signs go on
+    there = r.t[(r.t["facility"] == AT_POI) & waits[r.t["patient"]] & ~again]
     assert (there["end"] <= asked[there["patient"]] + SECOND).all()
     aided = r.p["kind"] <= CasualtyKind.NBI
     assert (r.earliest("first_aid") >= 0)[aided & waits].all()

@@ -295,11 +295,11 @@ def test_nobody_leaves_soon_after_an_operation_within_interrupted_care() -> None
         {"origin": "R2", "destination": "R4", "minutes": x.constant(30.0)},
     ]
     result = run(
-        1600,
+        3200,
         model=model,
         bumping=True,
         retriage_minutes=1e6,
-        days=8,
+        days=16,
         mix={"battle": 0.4, "nbi": 0.6, "disease": 0.0},
         facilities=places,
         links=links,

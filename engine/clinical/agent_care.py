@@ -9,6 +9,7 @@ from engine.clinical.needs import (
     minutes_of,
     needs_of_breathing,
 )
+from engine.clinical.physiology import find_signs
 from engine.codes import AT_POI, EN_ROUTE, NONE, CasualtyKind, Treatment
 from engine.numeric import compiled
 from engine.tables import (
@@ -46,6 +47,23 @@ def _is_severe_nerve_agent(record: PatientRow, model: Model) -> bool:
 
 
 @compiled
+def _is_wet(
+    output: Output, record: PatientRow, casualty: CasualtyState, at: float, severe: bool, model: Model
+) -> bool:
+    """Return whether secretions call for more of the antidote at the time `at`, ms: of the severe in coma or hypoxia.
+
+    Of the others any sign calls for it.
+    """
+    found = False
+    if not severe:
+        return agent_shows(output, record, casualty, at, found, model)
+    if is_unconscious(output, record, casualty, at, model):
+        return True
+    find_signs(record, casualty, output.physiology, at, model)
+    return bool(output.physiology.signs.spo2 < model.treatments.limits.agent_spo2)
+
+
+@compiled
 def decontaminate_at_once(output: Output, row: int, casualty: CasualtyState, model: Model) -> None:
     """Log that an agent casualty, or a buddy, puts on the mask and cleans the skin as soon as anything is noticed."""
     record = output.patients[row]
@@ -69,7 +87,7 @@ def repeat_atropine(
 ) -> None:
     """Log atropine every `minutes` from `now` until `end`, both in ms, to a severe nerve agent casualty.
 
-    It ends when the secretions are dry: once the casualty is awake and breathes well.
+    It ends when the secretions are dry: out of coma, with a good saturation.
     """
     record = output.patients[row]
     rules = model.treatments.rules
@@ -84,8 +102,8 @@ def repeat_atropine(
     while at + lasts * MINUTE <= end and left > 0:
         if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
             return
-        found = False
-        if not agent_shows(output, record, casualty, at, found, model):
+        severe = True
+        if not _is_wet(output, record, casualty, at, severe, model):
             return
         insert_treatment(output, row, casualty, kind, at, at + lasts * MINUTE, casualty.facility, NONE)
         at += minutes * MINUTE
@@ -112,16 +130,16 @@ def repeat_antidote_in_the_field(
     kind = _AUTOINJECTOR
     every = limits.second_injector_minutes
     left = int(limits.further_injectors)
-    if _is_severe_nerve_agent(record, model):
+    severe = _is_severe_nerve_agent(record, model)
+    if severe:
         kind = _ATROPINE
         every = limits.atropine_minutes
         left = int(limits.field_atropine_doses)
     lasts = minutes_of(kind, _TYPICAL_PACE, rules)
     at = first + every * MINUTE
     while at + lasts * MINUTE <= until and left > 0:
-        found = False
-        if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS or not agent_shows(
-            output, record, casualty, at, found, model
+        if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS or not _is_wet(
+            output, record, casualty, at, severe, model
         ):
             return
         place = _AT_POI if at + lasts * MINUTE <= now else _EN_ROUTE

@@ -23,6 +23,7 @@ from engine.tables import (
     MINUTE,
     QUIET,
     TREATMENT_COUNT,
+    CareRules,
     CasualtyState,
     Model,
     Output,
@@ -33,6 +34,8 @@ _ANTIBIOTICS = int(Treatment.ANTIBIOTICS)
 _VENTILATION = int(Treatment.VENTILATION)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
 """Plain: Numba cannot unify a member with an integer (docs/platform.md section 2.3)."""
+_LONG_AGO = -1e15
+"""ms"""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
@@ -58,6 +61,17 @@ def antibiotics_before_operation(
 
 
 @compiled
+def _operated_until(output: Output, casualty: CasualtyState, rules: CareRules) -> float:
+    """Return when the last operation in the record ends, ms, at whatever facility; long ago without one."""
+    end = _LONG_AGO
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if rules.operation_bit[treatment.kind]:
+            end = max(end, float(treatment.end))
+    return end
+
+
+@compiled
 def _antibiotics_in_bed(
     output: Output, row: int, casualty: CasualtyState, now: float, until: float, model: Model
 ) -> None:
@@ -74,7 +88,8 @@ def _antibiotics_in_bed(
         return
     lasts = minutes_of(kind, _TYPICAL_PACE, rules)
     stop = max(
-        record.onset + model.treatments.limits.antibiotic_hours * HOUR, float(casualty.operated_until) + DAY
+        record.onset + model.treatments.limits.antibiotic_hours * HOUR,
+        _operated_until(output, casualty, rules) + DAY,
     )
     stop = min(until - lasts * MINUTE, stop)
     last = last_start(output, casualty, kind, NONE)
@@ -114,11 +129,9 @@ def _analgesia_in_bed(
     at = now + limits.bed_analgesia_minutes * MINUTE
     last = last_start(output, casualty, kind, NONE)
     at = max(at, _ventilated_until(output, casualty) + limits.bed_analgesia_minutes * MINUTE)
-    operated_until = float(casualty.operated_until)
+    operated_until = _operated_until(output, casualty, rules)
     if last >= 0 and last > operated_until:
         at = max(at, last + limits.mild_hours * HOUR)
-    if record.kind != CasualtyKind.WOUNDED and casualty.operated_here:  # within the care
-        operated_until = now
     left = int(limits.bed_analgesia_days)
     while at + HOUR <= until and left > 0:
         if output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:

@@ -172,9 +172,9 @@ def _without_uncalled(
 
     Analgesia without pain, oxygen with a normal saturation and pressure, a second rewarming of those who are warm or
     not in danger, late or further cooling of burns, hypertonic saline without coma or with bleeding, teeth before what
-    is urgent, and of agent casualties an airway and a second anticonvulsant once they are awake or intubated, and
-    atropine after an injector once nothing shows any more. `found`: the signs at the time `at` are those that were
-    found last.
+    is urgent, drugs before their diagnosis, and of agent casualties an airway and a second anticonvulsant once they are
+    awake or intubated, and atropine after an injector once nothing shows any more. `found`: the signs at the time `at`
+    are those that were found last.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
@@ -182,6 +182,9 @@ def _without_uncalled(
         late = record.onset + model.treatments.limits.burn_cooling_hours * HOUR
         if at > late or given & (bit[Treatment.COOLING] | bit[Treatment.BURN_DRESSING]):
             uncalled |= bit[Treatment.COOLING]
+    diagnosed = place >= CarePlace.ROLE_3 or record.kind != CasualtyKind.DISEASE
+    if not diagnosed and model.treatments.rules.late[record.condition]:
+        uncalled |= bit[Treatment.MEDICATION] | bit[Treatment.ANTIBIOTICS]
     if needs & bit[Treatment.DENTAL_CARE] and record.kind == CasualtyKind.WOUNDED:
         stable = record.triage == TriageCategory.T3 or casualty.operated or place >= CarePlace.ROLE_3
         if casualty.life < math.inf or not stable:

@@ -152,6 +152,7 @@ def care_rules(off: frozenset[str]) -> Table:
             condition.airway != "" and "intubation" in wanted.needs
             for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
         ],
+        late=[_begins_late(condition) for condition in catalogue.conditions()],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
         in_theatre=[[_operates(kinds[label], role) for role in range(5)] for label in TREATMENTS],
@@ -240,6 +241,11 @@ def _is_opened(condition: catalogue.Condition, wanted: catalogue.Needs) -> bool:
     """Whether a wound is an eye that is operated on, or an open fracture of a limb beyond hand and forefoot."""
     bone = _bares_bone(condition) and not condition.code.startswith(_HAND_AND_FOOT)
     return bone or (condition.eye and "eye_repair" in wanted.operations)
+
+
+def _begins_late(condition: catalogue.Condition) -> bool:
+    """Whether the drug of an illness is begun only where a laboratory has made the diagnosis: at Role 3."""
+    return any(row.from_role > 2 and condition.code.startswith(row.codes) for row in catalogue.medications())
 
 
 def _operations(wanted: catalogue.Needs) -> list[int]:

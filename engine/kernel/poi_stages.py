@@ -129,6 +129,8 @@ def _draw_first_aid_time(record: PatientRow, start: float, model: Model, counter
     delay = numeric.exp(log_median + model.survival.aid_delay[1] * numeric.normal_quantile(to_uniform(a)))
     if model.network.field_kind[record.front, FieldTime.FIRST_AID_AFTER] >= 0:
         delay = draw_field_minutes(record.front, FieldTime.FIRST_AID_AFTER, to_uniform(a), model)
+    if record.kind == CasualtyKind.AGENT:  # nobody has to look for him
+        return start + delay * MINUTE
     if record.kind <= CasualtyKind.NBI:
         return start + delay * model.care.aid_slowdown[0] * MINUTE
     return math.inf

@@ -56,6 +56,9 @@ class CareRules(Row):
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
     holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
+    late: Annotated[
+        Ints, "u1", CONDITIONS
+    ]  # 1: an illness whose drug only Role 3 begins, after the diagnosis
     intensive: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for intensive care
     operations: Annotated[
         Ints, "u1", (CONDITIONS, OPERATIONS_OF_CONDITION)

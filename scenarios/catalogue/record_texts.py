@@ -78,6 +78,8 @@ class Medication(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True
     dose: str
     unit: str = ""
     routes: tuple[Route, ...]
+    from_role: int = 1
+    """The lowest role that begins it: 3 where the diagnosis needs a laboratory first."""
 
 
 class DoseSign(_Sourced, frozen=True, kw_only=True, forbid_unknown_fields=True):
