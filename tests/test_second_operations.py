@@ -118,8 +118,8 @@ def test_most_are_intubated_on_the_table_and_few_in_the_bay() -> None:
     result = wounded()
     tube, operation = start(result, "intubation"), at(result, "surgery_started")
     both = np.isfinite(tube) & np.isfinite(operation)
-    on_table = both & (np.abs(tube - operation) < 1.0)
-    assert on_table.sum() > 2 * (both & (tube < operation - 10.0)).sum()
+    on_table = both & (np.abs(tube - operation) < 8.0)
+    assert on_table.sum() > 2 * (both & (tube < operation - 15.0)).sum()
 
 
 def test_few_stay_on_the_ventilator_without_blood() -> None:

@@ -61,6 +61,8 @@ _EXTERNAL_FIXATION = int(Treatment.EXTERNAL_FIXATION)
 _FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _GENERAL_ANAESTHESIA = int(Treatment.GENERAL_ANAESTHESIA)
+_INTRAOSSEOUS_ACCESS = int(Treatment.INTRAOSSEOUS_ACCESS)
+_IV_ACCESS = int(Treatment.IV_ACCESS)
 _INTUBATION = int(Treatment.INTUBATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _LIGATION = int(Treatment.LIGATION)
@@ -382,18 +384,27 @@ def log_anaesthesia(
 ) -> None:
     """Set the anaesthesia of a session of `minutes` from `now`, ms, in the row before its operations, which is `first`.
 
-    Whoever is operated on through a tube has it in before the session begins, unless it is in.
+    Whoever has no access gets one before. Whoever is operated on through a tube has it in before the session begins.
     """
     anaesthesia = output.treatments[first - 1]
     intubated = _has_airway(output, casualty, now)
-    if not under_tube and not intubated:
-        anaesthesia.kind = anaesthesia_without_tube(output, casualty, first)
-        return
+    through_tube = under_tube or intubated
     anaesthesia.kind = _GENERAL_ANAESTHESIA
-    if not intubated:
-        lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, model.treatments.rules)
-        begin = now - (lasts + 1.0) * MINUTE
-        insert_treatment(output, row, casualty, _INTUBATION, begin, now - MINUTE, casualty.facility, NONE)
+    if not through_tube:
+        anaesthesia.kind = anaesthesia_without_tube(output, casualty, first)
+    rules = model.treatments.rules
+    here = casualty.facility
+    lasts = minutes_of(_INTUBATION, _TYPICAL_PACE, rules)
+    begin = now - (lasts + 1.0) * MINUTE
+    has_access = (
+        last_start(output, casualty, _IV_ACCESS, NONE) >= 0
+        or last_start(output, casualty, _INTRAOSSEOUS_ACCESS, NONE) >= 0
+    )
+    if not has_access and not rules.off & rules.bit[_IV_ACCESS]:
+        setting = rules.minutes[_IV_ACCESS, 1] * MINUTE
+        insert_treatment(output, row, casualty, _IV_ACCESS, begin - setting, begin, here, NONE)
+    if through_tube and not intubated:
+        insert_treatment(output, row, casualty, _INTUBATION, begin, now - MINUTE, here, NONE)
 
 
 @compiled

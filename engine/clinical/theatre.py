@@ -153,10 +153,12 @@ def _end_of_teams(
 ) -> float:
     """Set when the operations from row `first` on begin and end, done by up to three teams; return when all end, ms.
 
-    The next operation is that of the team that is free first; further ones on the same wound follow at once.
+    Operations begin one after another: the next is that of the team that is free first, and further ones on the same
+    wound follow at once.
     """
     one, two, three = begin, begin, begin
     team = 1
+    earliest = begin
     before = NONE
     for k in range(first, output.rows[TREATMENT_COUNT]):
         treatment = output.treatments[k]
@@ -170,7 +172,8 @@ def _end_of_teams(
         kind, ais = int(treatment.kind), _ais_of(output, casualty, k)
         usual = usual_minutes(kind, ais, rules)
         minutes = shrunk * usual + stretched * (longest_minutes(kind, ais, rules) - usual)
-        at = one if team == 1 else (two if team == 2 else three)
+        at = max(earliest, one if team == 1 else (two if team == 2 else three))
+        earliest = at + MINUTE
         treatment.start = int(at)
         at += minutes * MINUTE
         treatment.end = int(at)

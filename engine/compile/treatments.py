@@ -124,13 +124,11 @@ def care_rules(off: frozenset[str]) -> Table:
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
         open_skull=[
-            "head" in condition.regions and condition.fracture and bool(condition.opens)
+            "head" in condition.regions
+            and (condition.opens == "skull" or (condition.fracture and bool(condition.opens)))
             for condition in catalogue.conditions()
         ],
-        contused=[
-            2 if condition.code.startswith(_DIFFUSE) else int(condition.code.startswith(_CONTUSED))
-            for condition in catalogue.conditions()
-        ],
+        contused=[_contused(condition) for condition in catalogue.conditions()],
         breaks_limb=[
             condition.fracture and bool(_LIMBS & set(condition.regions))
             for condition in catalogue.conditions()
@@ -173,6 +171,13 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
     if not _FIXED.isdisjoint(wanted.operations):
         given.discard("cast")
     return sum(bits[label] for label in given if label in bits)
+
+
+def _contused(condition: catalogue.Condition) -> int:
+    """Return 2 for a diffuse injury of the brain and 1 for a contusion; 0 for all others, and what lies open."""
+    if condition.opens == "skull":
+        return 0
+    return 2 if condition.code.startswith(_DIFFUSE) else int(condition.code.startswith(_CONTUSED))
 
 
 def _is_inside(condition: catalogue.Condition) -> bool:

@@ -82,7 +82,6 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         model.network.has_icu[casualty.facility]
         and (
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
-            or (care.icu_after_surgery and casualty.operated_here and casualty.airway_held)
             or casualty.comatose
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
