@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from scipy import stats
 
-from engine.codes import EVENTS, DeathCause, Outcome
+from engine.codes import AT_POI, EVENTS, DeathCause, Outcome
 from engine.errors import RunError
 from engine.tables import columns as c
 
@@ -292,25 +292,27 @@ def test_a_vehicle_does_not_leave_empty_for_want_of_a_better_destination(dispatc
 
 @pytest.mark.parametrize("seed", [1, 9])
 def test_a_bus_without_litters_takes_who_sits_behind_one_who_must_lie(seed: int) -> None:
-    scenario = line(
-        model={"care": x.NO_STAY}, r2={"policy_days": 0.0}, onward={"vehicle": "amb"}, cars={"number": 50}
-    )
-    scenario |= {"casualties": {"total": 120}, "days": 6, "triage_accuracy": 0.6}
-    scenario["links"][1]["minutes"] = {"distribution": "constant", "mean": 600.0}
-    scenario["facilities"].append({"id": "R4b", "role": 4})
-    way = {"distribution": "constant", "mean": 60.0}
-    scenario["links"].append({"origin": "R2", "destination": "R4b", "minutes": way, "vehicle": "bus"})
+    scenario = line()
+    scenario |= {"casualties": {"total": 200}, "days": 6, "triage_accuracy": 0.2}
+    scenario["facilities"].append({"id": "R2b", "role": 2})
+    slow, quick = ({"distribution": "constant", "mean": mean} for mean in (600.0, 60.0))
+    scenario["links"] = [
+        {"origin": "POI", "destination": "R2", "minutes": slow, "vehicle": "amb"},
+        {"origin": "POI", "destination": "R2b", "minutes": quick, "vehicle": "bus"},
+        {"origin": "R2", "destination": "R4", "minutes": quick},
+        {"origin": "R2b", "destination": "R4", "minutes": quick},
+    ]
     one = {"kind": "ambulance_standard", "number": 1}
-    scenario["vehicles"] += [
+    scenario["vehicles"] = [
         {"id": "amb", "litters": 1, "seats": 0, **one},
         {"id": "bus", "litters": 0, "seats": 4, **one},
     ]
     r = oracle.run(scenario, seed=seed)
-    at_r2 = r.events[r.events["facility"] == 0]
-    triaged = at_r2[at_r2["kind"] == EVENTS.index("triaged")]
+    at_poi = r.events[r.events["facility"] == AT_POI]
+    triaged = at_poi[at_poi["kind"] == EVENTS.index("triaged")]
     assigned = dict(zip(triaged["patient"].tolist(), triaged["detail"].tolist(), strict=True))
     waited = {True: [0], False: [0]}
-    for row in at_r2[at_r2["kind"] == EVENTS.index("departed")]:
+    for row in at_poi[at_poi["kind"] == EVENTS.index("departed")]:
         who = int(row["patient"])
         if assigned[who] == 3:
             waited[bool(r.patients["triage"][who] == 3)].append(int(row["at"] - r.patients["time"][who]))
