@@ -101,7 +101,8 @@ def log_images(
 ) -> None:
     """Enter what else shows the inside of a casualty in care from `now` to `end`, ms: at its end, before an operation.
 
-    It is taken once, at the first facility that has the machine. Who bleeds to death goes to the operation without.
+    It is taken once, at the first facility that has the machine. Who bleeds to death goes to the operation of
+    a Role 2 without.
     """
     record = output.patients[row]
     rules = model.treatments.rules
@@ -112,7 +113,8 @@ def log_images(
         lasts = minutes_of(_ELECTROCARDIOGRAM, _TYPICAL_PACE, rules)
         until = min(end, now + lasts * MINUTE)
         insert_treatment(output, row, casualty, _ELECTROCARDIOGRAM, now, until, here, _named(record, number))
-    if role < _X_RAY_ROLE or (bleeds_to_death(record) and casualty.life < math.inf):
+    dying = bleeds_to_death(record) and casualty.life < math.inf
+    if role < _X_RAY_ROLE or (dying and role < _CT_ROLE):
         return
     film = NONE
     if not rules.off & rules.bit[_X_RAY]:

@@ -4,6 +4,7 @@ import math
 
 from engine.clinical.bed_care import antibiotics_before_operation
 from engine.clinical.blood import split_units
+from engine.clinical.imaging import log_images
 from engine.clinical.log import insert_treatment, log_treatment
 from engine.clinical.needs import (
     bleeds_to_death,
@@ -40,6 +41,8 @@ from engine.tables import (
     PatientRow,
 )
 
+_INDUCTION = 7.0
+"""Minutes before a session in which a patient is intubated."""
 _TYPICAL_PACE = 0.5
 """Pace at which a treatment takes its mode."""
 
@@ -439,6 +442,9 @@ def log_session(
     otherwise, wound
         The operation where the wounds call for none that is still to be done, and the number of its wound.
     """
+    wait = model.care.waits[1]
+    if wait > _INDUCTION:  # those who come straight from the door have had no images in a bay
+        log_images(output, row, casualty, now - wait * MINUTE, now - _INDUCTION * MINUTE, model)
     record = output.patients[row]
     role = int(model.network.role[casualty.facility])
     done = 0

@@ -124,8 +124,7 @@ def care_rules(off: frozenset[str]) -> Table:
         inside=[_is_inside(condition) for condition in catalogue.conditions()],
         kills_by=killing_masks(),
         open_skull=[
-            "head" in condition.regions
-            and (condition.opens == "skull" or (condition.fracture and bool(condition.opens)))
+            "head" in condition.regions and condition.fracture and bool(condition.opens)
             for condition in catalogue.conditions()
         ],
         contused=[_contused(condition) for condition in catalogue.conditions()],
