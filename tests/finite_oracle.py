@@ -331,8 +331,8 @@ class Reader:
             # the patient has recovered there, or a complication on the ward has changed the disposition
             assert self.wait is None, (self.patient, at)
         elif kind in STARTS and not (kind == "evacuation_requested" and self.at == AT_POI):
-            # the bed is given before the triage for the evacuation from it
-            anew = kind == "evacuation_requested" and self.triaged_at == at
+            # the bed is given before the triage for the evacuation from it, or for the stay in it
+            anew = kind in ("evacuation_requested", "ward_admitted") and self.triaged_at == at
             self.take(at, STARTS[kind], self.category_before if anew else self.category)
         if kind in ("surgery_ended", "definitive_surgery_ended"):
             self.operated = at

@@ -163,6 +163,12 @@ def test_units_bear_the_name_of_their_front() -> None:
     assert all("(Poland)" in unit for unit in units)
 
 
+def test_who_is_aboard_a_ship_belongs_to_its_company() -> None:
+    units = catalogue.units("Destroyer")
+    assert len(set(units)) == len(units) and all("(Destroyer)" in unit for unit in units)
+    assert not any("Battalion" in unit or "Squadron" in unit for unit in units)
+
+
 def test_every_icd_code_is_billable_and_its_display_is_the_packages() -> None:
     for entry in coded():
         assert icd.is_valid_item(entry.code) and icd.is_leaf(entry.code), entry.code

@@ -64,7 +64,7 @@ def _shown(value: Any) -> str:
 
 
 def _person(record: Patient) -> Iterator[str]:
-    person, injury, incident = record.demographics, record.injury, record.incident
+    person, injury, incident, end = record.demographics, record.injury, record.incident, record.outcome
     yield (
         f"{person.rank} {person.given_name} {person.family_name}, {person.sex}, {person.age} years, "
         f"{record.nationality}, {person.weight_kg} kg, blood group {person.blood_group}"
@@ -83,8 +83,9 @@ def _person(record: Patient) -> Iterator[str]:
     more = _extra(injury, shown | {"at", "onset", "iss", "niss"})
     if more:
         yield more
+    true = "none, killed at once" if end.cause_of_death == "instantly_fatal_injury" else record.triage.true
     yield (
-        f"ISS {injury.iss}, NISS {injury.niss}; true triage {record.triage.true}; "
+        f"ISS {injury.iss}, NISS {injury.niss}; true triage {true}; "
         f"precedence {record.triage.precedence or 'none'}"
     )
     for number, wound in enumerate(injury.wounds):
@@ -131,6 +132,7 @@ def record_text(record: Patient) -> str:
     lines += [
         "",
         f"outcome: {end.status.upper()} at {end.facility} {_since(end.at, start)}{died}{waiting}"
-        + (", back on duty within 72 h" if end.rtd_within_72h else ""),
+        + (", back on duty within 72 h" if end.rtd_within_72h else "")
+        + (f"; duty: {end.duty}" if end.duty else ""),
     ]
     return "\n".join(lines)

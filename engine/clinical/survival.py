@@ -125,8 +125,14 @@ def _lethal_mechanism(region: int, uniform: float, parameters: SurvivalParameter
     )
 
 
+_CRITICAL, _SERIOUS = 5, 3
+"""AIS."""
+_BRAIN_MINUTES = 60.0
+"""A brain injury that is not critical takes longer than this to kill."""
+
+
 @compiled
-def _draw_what_kills(
+def _let_it_bleed(
     record: PatientRow,
     casualty: CasualtyState,
     output: Output,
@@ -136,15 +142,46 @@ def _draw_what_kills(
     parameters: SurvivalParameters,
     rules: CareRules,
 ) -> None:
+    """Let the worst wound kill that can bleed to death and is AIS 3 or more; without one the brain does."""
+    for number in range(count):
+        wound = output.wounds[first_wound + number]
+        mechanism = _lethal_mechanism(wound.region, uniform, parameters)
+        bleeds = mechanism >= LethalMechanism.TORSO_HAEMORRHAGE
+        if bleeds and wound.ais >= _SERIOUS and rules.kills_by[wound.condition] & (1 << mechanism):
+            record.lethal = mechanism
+            casualty.killer = number
+            return
+
+
+@compiled
+def _draw_what_kills(
+    record: PatientRow,
+    casualty: CasualtyState,
+    output: Output,
+    first_wound: int,
+    count: int,
+    uniform: float,
+    life: float,
+    parameters: SurvivalParameters,
+    rules: CareRules,
+) -> None:
     """Set the lethal mechanism and the wound that kills by it, the worst that can (docs/model.md section 2.5.2).
 
     The mechanism goes by region of the worst wound. Where no wound can kill by it, the worst that can kill at all does,
-    by what it can. Where none can, as with burns alone, the casualty does not die of the clock.
+    by what it can. Where none can, as with burns alone, the casualty does not die of the clock. A brain injury below
+    AIS 5 does not kill within `_BRAIN_MINUTES`: a wound that bleeds does, if there is one of AIS 3 or more.
     """
     record.lethal = _lethal_mechanism(output.wounds[first_wound].region, uniform, parameters)
     for number in range(count):
-        if rules.kills_by[output.wounds[first_wound + number].condition] & (1 << record.lethal):
+        wound = output.wounds[first_wound + number]
+        if rules.kills_by[wound.condition] & (1 << record.lethal):
             casualty.killer = number
+            if (
+                record.lethal == LethalMechanism.TBI
+                and wound.ais < _CRITICAL
+                and life < _BRAIN_MINUTES * MINUTE
+            ):
+                _let_it_bleed(record, casualty, output, first_wound, count, uniform, parameters, rules)
             return
     for number in range(count):
         wound = output.wounds[first_wound + number]
@@ -244,7 +281,7 @@ def draw_fate_of_wounded(
             * MINUTE
             * life_factor
         )
-        _draw_what_kills(record, casualty, output, first_wound, count, to_uniform(c), parameters, rules)
+        _draw_what_kills(record, casualty, output, first_wound, count, to_uniform(c), life, parameters, rules)
         if record.lethal == NONE:
             life = math.inf
     lethal = record.lethal != NONE

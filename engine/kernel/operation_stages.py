@@ -42,12 +42,14 @@ from engine.kernel.codes import ServiceTime, Stage
 from engine.kernel.disposition_stages import arranged_at, leads_to_role_4, stays_until_duty
 from engine.kernel.travel import draw_service_time
 from engine.numeric import Counter, compiled, continuous, words
-from engine.tables import MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
+from engine.tables import DAY, MINUTE, QUIET, CasualtyState, Model, Output, PatientRow
 
 _AWAKE_GCS, _DROWSY_GCS = 14.5, 12.5
 """From the first on the Glasgow Coma Scale is normal; below the second nobody leaves for a ward after an operation on
 the head."""
 _SERIOUS_HEAD_AIS = 3
+_FURTHER = 0.5 * DAY
+"""ms from the first operation until the end of another."""
 _NOTHING_ELSE = 2
 """Of `excision`: the burn is all that calls for an operation."""
 
@@ -59,10 +61,19 @@ def _wakes_in_intensive_care(record: PatientRow, casualty: CasualtyState) -> boo
 
 
 @compiled
+def _is_further(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether the last operation here was a further one, half a day and more after the first."""
+    return bool(
+        casualty.operations_here > 1
+        or (casualty.operated_here and casualty.operated_until - float(record.surgery) > _FURTHER)
+    )
+
+
+@compiled
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty meets a criterion of intensive care and the facility has it.
 
-    The comatose do. After a further operation only they do, and who was operated on in a cavity.
+    After a further operation only the comatose and those do who were operated on in a cavity.
     Whoever calls for an operation that only a higher role can do, and was not operated on here, is sent on at once.
     """
     care = model.care
@@ -73,7 +84,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         and model.network.next_link[here, record.front] >= 0
     ):
         return False
-    if casualty.operations_here > 1 and not casualty.cavity and not casualty.comatose:
+    if _is_further(record, casualty) and not casualty.cavity and not casualty.comatose:
         return False
     if record.kind != CasualtyKind.WOUNDED:
         called_for = model.treatments.rules.intensive[record.condition]
@@ -82,7 +93,6 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         model.network.has_icu[casualty.facility]
         and (
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
-            or casualty.comatose
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
             or (care.icu_after_resuscitation and casualty.resuscitated)
@@ -338,7 +348,7 @@ def _bounded_intensive_care(
     here = casualty.facility
     if (
         casualty.operated_here
-        and casualty.blood_units == 0
+        and (casualty.blood_units == 0 or now > casualty.transfused_at + DAY)
         and coma_scale(casualty, now - float(record.onset)) >= _AWAKE_GCS
     ):
         minutes = min(minutes, limits[0] / MINUTE)
@@ -379,10 +389,15 @@ def _until_awake(
 
 
 @compiled
-def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
-    """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head."""
+def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
+    """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head.
+
+    Who is awake does not.
+    """
+    drowsy = coma_scale(casualty, now - float(record.onset)) < _DROWSY_GCS
     return bool(
-        not model.transitions.used[0]
+        (drowsy or casualty.ventilated)
+        and not model.transitions.used[0]
         and record.kind == CasualtyKind.WOUNDED
         and casualty.head_ais >= model.vital_signs.tube.brain_ais
         and leads_to_role_4(record, casualty, model)
@@ -405,7 +420,7 @@ def start_intensive_care(
         by_state = by_state and model.network.service_kind[casualty.facility, ServiceTime.ICU] < 0
         if by_state:
             minutes = _bounded_intensive_care(record, casualty, now, minutes, model)
-        if _waits_on_ventilator(record, casualty, model):
+        if _waits_on_ventilator(record, casualty, now, model):
             casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
             minutes = (casualty.arranged_at - now) / MINUTE
         elif by_state:

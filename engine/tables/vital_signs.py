@@ -25,7 +25,7 @@ class Baseline(Row):
     spread: Float64  # SD from the mean that nobody exceeds
     heart_rate: Annotated[Floats, "f8", 2]  # per minute
     systolic: Annotated[Floats, "f8", 2]  # mmHg, at rest
-    bleeding: Annotated[Floats, "f8", 2]  # systolic pressure of who needs blood and is in no danger: mean, SD
+    bleeding: Annotated[Floats, "f8", 3]  # pressure of who needs blood and is in no danger: mean, SD; stress
     well: Annotated[Floats, "f8", 4]  # pulse and pressure of wounded who need no blood: mean, SD of each
     ill: Annotated[Floats, "f8", 4]  # the same of the others
     respiratory_rate: Annotated[Floats, "f8", 2]  # per minute
@@ -468,6 +468,7 @@ class Physiology(Row):
     watch: Int32
     number: Int32  # readings so far
     dissociated_at: Float64  # ms of ketamine for a reduction; infinity
+    stress: Float64  # mmHg beyond the pressure at rest, which go in care
     attended: Int32  # 1: a medic gives the first aid
     stays_awake: Int32  # 1: known never to become unconscious
     events_seen: Int64  # rows of the tables up to here have been considered

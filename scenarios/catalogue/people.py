@@ -74,6 +74,8 @@ class _BloodGroups(msgspec.Struct, frozen=True):
 
 class _Units(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
+    afloat: tuple[str, ...]
+    companies: tuple[str, ...]
 
 
 @cache
@@ -131,6 +133,8 @@ def blood_groups(code: str | None = None) -> tuple[BloodGroup, ...]:
 
 @cache
 def units(front_name: str) -> tuple[str, ...]:
-    """Names of the units of a front, such as "A Company, 1st Battalion (Poland)"; every front has the same number."""
+    """Names of the units of a front, such as "A Company, 1st Battalion (Poland)": a brigade, or a ship's company."""
     table: _Units = load_json("units.json", _Units)
-    return tuple(name.replace("{front}", front_name) for name in table.names)
+    afloat = any(word in front_name for word in table.afloat)
+    names = table.companies if afloat else table.names
+    return tuple(name.replace("{front}", front_name) for name in names)

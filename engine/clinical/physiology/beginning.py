@@ -109,6 +109,14 @@ def _pressure_of_person(record: PatientRow, casualty: CasualtyState, deviate: fl
 
 
 @compiled
+def _stress_of_person(record: PatientRow, casualty: CasualtyState, model: Model) -> float:
+    """Return by how much stress raises the systolic pressure at first, mmHg."""
+    base = model.vital_signs.baseline
+    bleeds = casualty.blood_units > 0 and record.lethal == NONE
+    return float(base.bleeding[2] if bleeds else base.stress_systolic)
+
+
+@compiled
 def _set_low_pressure(casualty: CasualtyState, applies: bool, low: Floats, uniform: float) -> None:
     """Decide whether an injury to which this applies goes with a low pressure without a loss of blood."""
     if applies and uniform < low[1]:
@@ -147,7 +155,7 @@ def draw_low_pressure(
     if casualty.low_pressure > 0.0:
         own = normal(words(key, counter[0], counter[1], VITAL_SIGNS)[1])
         systolic = _pressure_of_person(record, casualty, own, model)
-        systolic += signs.baseline.stress_systolic - casualty.low_pressure
+        systolic += _stress_of_person(record, casualty, model) - casualty.low_pressure
         casualty.hypotensive = 1 if systolic < low.seen_below else 0
 
 
@@ -225,6 +233,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
         usual = base.well if record.kind == CasualtyKind.WOUNDED else base.ill
         state.heart_rate = _of_person(usual[:2], normal(a), base.spread)
     state.systolic = _pressure_of_person(record, casualty, normal(b), model)
+    state.stress = _stress_of_person(record, casualty, model)
     state.respiratory_rate = _of_person(base.respiratory_rate, normal(c), base.spread)
     state.spo2 = _of_person(base.spo2, normal(d), base.spread)
     state.temperature = _of_person(base.temperature, normal(e), base.spread)

@@ -364,7 +364,7 @@ def find_signs(
     stress = base.stress_share * (state.heart_rate - base.rest_pulse)
     calm = 1.0 - _since_admission(state, at, base.calm_hours)
     signs.heart_rate = state.heart_rate - stress * calm
-    signs.systolic = state.systolic + base.stress_systolic * (1.0 - calm)
+    signs.systolic = state.systolic + state.stress * (1.0 - calm)
     signs.respiratory_rate = state.respiratory_rate
     signs.spo2 = state.spo2
     signs.temperature = state.temperature
