@@ -14,6 +14,7 @@ from engine.clinical.needs import (
     given_so_far,
     last_start,
     needs_of_breathing,
+    needs_of_conscious,
     needs_of_injuries,
     needs_of_mind,
     needs_of_state,
@@ -138,15 +139,22 @@ def care_on_the_way(
 
     The state is that on arrival, since the medic sees it get worse. What first aid gave is not given again, even after
     days of waiting: only analgesia for those in pain, what goes on until arrival, and what further wounds call for. The
-    ill get no care on the way.
+    ill get analgesia alone, unless they are to be operated on.
     """
     record = output.patients[row]
     arrival = casualty.arrive_at
-    if output.rows[QUIET] or record.kind > CasualtyKind.NBI or casualty.aid_at < arrival:
+    if output.rows[QUIET] or casualty.aid_at < arrival:
         return
     output.physiology.bagged_until = min(output.physiology.bagged_until, now)
     rules = model.treatments.rules
     place = _ON_THE_WAY
+    if record.kind == CasualtyKind.DISEASE:
+        if rules.operations[record.condition, 0] == NONE:
+            pain = needs_of_conscious(output, record, casualty, now, model)
+            give_by_need(
+                output, row, casualty, now, arrival, place, pain, NONE, _SUPPORTIVE, pace, NOT_SEEN, model
+            )
+        return
     needs = needs_of_injuries(output, record, casualty, model) | needs_of_second_diagnoses(record, model)
     if record.kind == CasualtyKind.WOUNDED:
         needs |= needs_of_state(output, record, casualty, arrival, place, model)
