@@ -167,7 +167,8 @@ def test_operating_time_by_severity_is_within_5_percent_of_the_published(role: i
         taken = minutes[here & (band == k)]
         assert len(taken) > 800
         assert taken.mean() == pytest.approx(mean, rel=0.05), (role, k)
-        assert taken.std() / taken.mean() == pytest.approx(0.5, abs=0.06)
+        # what there is to do differs, and the rest varies by .2 (docs/model.md section 3.2.7)
+        assert taken.std() / taken.mean() == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize(
