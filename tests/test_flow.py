@@ -110,7 +110,7 @@ def repaired_on_arrival(r: goldenhour.Result) -> Any:
 
 @pytest.mark.parametrize(("role", "right"), [(1, 0.80), (2, 0.90), (3, 0.90)])
 def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -> None:
-    """Of T3; of T2 one in 3.7 of the wrong ones is taken for T3. The ill and the slightly wounded are plain at Role 1."""
+    """Of T3; of T2 one in 3.7 of the wrong ones is taken for T3. The ill and slightly wounded are plain at Role 1."""
     r = mixed()
     triaged = at_the_door(r)
     triaged = triaged[roles(r, triaged["facility"]) == role]
