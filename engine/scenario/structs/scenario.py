@@ -203,8 +203,7 @@ class Scenario(Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
                 ge=0,
                 le=1,
                 examples=[0.8],
-                description="probability of the right category at every triage; unset: .59 at POI (.80 "
-                "of true T3), .80 at Role 1, .90 from Role 2 on",
+                description="probability of the right category at every triage; unset: by category and place",
             ),
         ]
         | None
