@@ -312,7 +312,8 @@ def decide_disposition(
     if link < 0 or stays_until_duty(record, casualty, model):
         end = max(casualty.stay_end, now + SHORTEST_WARD_STAY)
         end = end if death_time(casualty) == math.inf else math.inf
-        triage_for_evacuation(output, row, casualty, now, model)
+        if casualty.stage == Stage.DISPOSITION:
+            triage_for_evacuation(output, row, casualty, now, model)
         if in_quarters:
             _send_to_quarters(output, row, casualty, now, end, model)
         else:
