@@ -5,6 +5,7 @@ from engine.clinical.bay_care import resuscitate, starts_resuscitation, treat_il
 from engine.clinical.bed_care import care_in_bed
 from engine.clinical.beds import calls_for_bed
 from engine.clinical.blood import draw_blood_units, draw_shock
+from engine.clinical.burns import has_large_burn
 from engine.clinical.casualties import (
     DRAWN,
     SAMPLE,
@@ -96,7 +97,7 @@ from engine.clinical.survival import (
     start_recovery,
     stop_clock,
 )
-from engine.clinical.theatre import draw_up_work, work_of_session
+from engine.clinical.theatre import draw_up_work, is_done_in_one_session, work_of_session
 from engine.clinical.uniforms import pick_cumulated, to_uniform
 from engine.clinical.ward_rounds import log_ward_rounds
 from engine.clinical.wound_conditions import type_row
@@ -144,8 +145,10 @@ __all__ = [
     "give_first_aid",
     "give_prehospital_blood",
     "given_category",
+    "has_large_burn",
     "hours_unwell",
     "hours_with_tube",
+    "is_done_in_one_session",
     "is_grave",
     "is_immediate",
     "is_operated_on_again",

@@ -150,12 +150,13 @@ def treat_ill(
     place = place_of_role(model.network.role[casualty.facility])
     begin = log_ultrasound(output, row, casualty, now, end, model)
     given = give_by_need(output, row, casualty, begin, end, place, int(needs), own, effect, pace, now, model)
-    log_images(output, row, casualty, now, end, model)
+    operates_at = min(begin + _PREPARING * MINUTE, now + 0.5 * minutes * MINUTE)
+    log_images(output, row, casualty, now, operates_at if operation != NONE else end, model)
     every = model.treatments.limits.atropine_minutes
     repeat_atropine(output, row, casualty, now + every * MINUTE, end, every, model)
     if operation != NONE:
         antibiotics_before_operation(output, row, casualty, now, model)
-        begin = min(begin + _PREPARING * MINUTE, now + 0.5 * minutes * MINUTE)
+        begin = operates_at
         lasts = (end - begin) / MINUTE
         first = int(output.rows[TREATMENT_COUNT]) + 1
         log_treatment(

@@ -2,7 +2,7 @@
 
 from engine.codes import CasualtyKind
 from engine.numeric import compiled
-from engine.tables import CasualtyState, InjuryTables, Output, PatientRow
+from engine.tables import CasualtyState, InjuryTables, Model, Output, PatientRow
 
 WHOLE_BODY = 95.0
 """Per cent of the body surface that is burnt at most."""
@@ -17,3 +17,9 @@ def burn_area(output: Output, record: PatientRow, casualty: CasualtyState, table
     for number in range(casualty.wounds):
         area += tables.burn_area[output.wounds[casualty.wound + number].condition]
     return min(WHOLE_BODY, area)
+
+
+@compiled
+def has_large_burn(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether so much of a wounded casualty is burnt that it is for a burn centre (`care.unwell.burn_share`)."""
+    return bool(burn_area(output, record, casualty, model.injuries) >= model.care.unwell_burn[0])

@@ -19,6 +19,7 @@ _MINOR = int(TriageCategory.T3)
 """Plain: Numba cannot unify a member with a column of bytes (docs/platform.md section 2.3)."""
 _COMA_GCS = 9.0
 """Below it after the injury the airway is secured."""
+_NEUROSURGICAL_ROLE = 3
 _CONFUSED_GCS = 14.5
 """Below it the Glasgow Coma Scale is not normal."""
 
@@ -110,11 +111,16 @@ def is_immediate(record: PatientRow, casualty: CasualtyState, now: float, model:
         (awaits_blood and casualty.blood_units >= limits.massive_units)
         or (casualty.ventilated and travels_with_tube(casualty, model))
         or (casualty.airway_held and not casualty.definitive)
+        or (
+            casualty.head_ais >= tube.brain_ais
+            and not casualty.definitive
+            and model.network.role[casualty.facility] < _NEUROSURGICAL_ROLE
+        )
         or (casualty.operated and has_had_much_blood(casualty, now, model))
         or (
             casualty.operated
             and not casualty.definitive
-            and (casualty.cavity or record.lethal != NONE)
+            and ((casualty.cavity and casualty.blood_units > 0) or record.lethal != NONE)
             and since < tube.unfinished_hours * HOUR
         )
     )

@@ -74,12 +74,15 @@ def operation_of(
 
     The skull is opened only for those whose Glasgow Coma Scale was low from the beginning, for a contusion or a drain
     lower than for a haematoma: in the others it is watched, and an open fracture of the vault is cleaned and closed.
+    Large burns are excised at Role 4.
     """
     rules = model.treatments.rules
     limits = model.treatments.limits
     if is_drained(record, condition, rules):
         return NONE
     kind = int(rules.operations[condition, place])
+    if kind == _BURN_EXCISION and casualty.large_burn:
+        return NONE
     if kind != _CRANIOTOMY and kind != _VENTRICULAR_DRAIN:
         return kind
     lowest = limits.contusion_gcs if rules.contused[condition] else limits.craniotomy_gcs

@@ -216,3 +216,26 @@ def share_time(
         operating = shrunk * lasts
     at = begin + 0.5 * (end - begin - operating)
     _end_of_teams(output, casualty, first, at, shrunk, stretched, teams, rules)
+
+
+@compiled
+def is_done_in_one_session(output: Output, record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
+    """Return whether the first session of a wounded casualty at a Role 2 does all that is called for.
+
+    Nothing would kill and no blood is called for, so that no second look is planned; and all operations are in head,
+    neck, chest and belly and done at Role 2, so that no wound is left open.
+    """
+    rules = model.treatments.rules
+    if record.lethal != NONE or casualty.blood_units > 0 or not casualty.cavity:
+        return False
+    if model.treatments.limits.operates_by_category:
+        return False
+    for number in range(casualty.wounds):
+        condition = output.wounds[casualty.wound + number].condition
+        for place in range(OPERATIONS_OF_CONDITION):
+            kind = operation_of(record, casualty, condition, place, model)
+            if kind != NONE and not (
+                rules.operation_bit[kind] & rules.in_cavity and rules.in_theatre[kind, _SURGICAL_ROLE]
+            ):
+                return False
+    return True

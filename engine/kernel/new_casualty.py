@@ -26,8 +26,10 @@ from engine.clinical import (
     draw_up_work,
     draw_wounds,
     excision_of,
+    has_large_burn,
     hours_unwell,
     hours_with_tube,
+    is_done_in_one_session,
     is_grave,
     is_repaired_on_arrival,
     is_under_tourniquet,
@@ -109,6 +111,8 @@ def _reset_state(casualty: CasualtyState) -> None:
     casualty.recovered_at = -math.inf
     casualty.arranged_at = -math.inf
     casualty.in_quarters = 0
+    casualty.large_burn = 0
+    casualty.single_session = 0
     casualty.reoperate_at = math.inf
     casualty.intensive = 0
     casualty.sorted_inside = 0
@@ -246,9 +250,11 @@ def initialise_casualty(
         casualty.airway_held = 1 if airway_is_held(output, casualty, model) else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
+        casualty.large_burn = 1 if has_large_burn(output, record, casualty, model) else 0
         draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0
+        casualty.single_session = 1 if is_done_in_one_session(output, record, casualty, model) else 0
         casualty.operable = roles_that_operate(output, record, casualty, model)
         casualty.needs_surgery = 1 if casualty.operable else 0
         if casualty.operable:

@@ -50,6 +50,8 @@ the head."""
 _SERIOUS_HEAD_AIS = 3
 _FURTHER = 0.5 * DAY
 """ms from the first operation until the end of another."""
+_HIGHEST_IN_THEATRE = 3
+"""Role."""
 _NOTHING_ELSE = 2
 """Of `excision`: the burn is all that calls for an operation."""
 
@@ -95,6 +97,7 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
             (care.icu_after_surgery and casualty.operated_here and _wakes_in_intensive_care(record, casualty))
             or record.worst_ais >= care.icu_ais
             or record.niss >= care.icu_niss
+            or casualty.large_burn
             or (care.icu_after_resuscitation and casualty.resuscitated)
         )
     )
@@ -288,7 +291,9 @@ def start_operation(
 @compiled
 def travels_on_ventilator(record: PatientRow, casualty: CasualtyState) -> bool:
     """Return whether a casualty is still on the ventilator after damage control surgery: nobody waits for waking."""
-    return bool(not casualty.definitive and (casualty.cavity or record.lethal != NONE))
+    return bool(
+        not casualty.definitive and ((casualty.cavity and casualty.blood_units > 0) or record.lethal != NONE)
+    )
 
 
 @compiled
@@ -311,6 +316,8 @@ def end_operation(
     if first or (casualty.stage == Stage.REOPERATED and not casualty.definitive):
         ended = Event.SURGERY_ENDED
     log_event(output, row, now, casualty.facility, ended, 0)
+    if first and casualty.single_session:
+        casualty.definitive = 1
     stay_after_operation(casualty, now, model.survival)
     casualty.awake_at = max(casualty.awake_at, now + model.care.awakening[0])
     casualty.operated_until = now
@@ -352,7 +359,10 @@ def _bounded_intensive_care(
         and coma_scale(casualty, now - float(record.onset)) >= _AWAKE_GCS
     ):
         minutes = min(minutes, limits[0] / MINUTE)
-    if casualty.onward > model.network.role[here] and model.network.next_link[here, record.front] >= 0:
+    moves_on = casualty.large_burn and model.network.role[here] < _HIGHEST_IN_THEATRE
+    if (moves_on or casualty.onward > model.network.role[here]) and model.network.next_link[
+        here, record.front
+    ] >= 0:
         minutes = min(minutes, limits[1] / MINUTE)
     elif (
         casualty.operated_here
@@ -389,17 +399,17 @@ def _until_awake(
 
 
 @compiled
-def _waits_on_ventilator(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
-    """Return whether a casualty waits for the journey to Role 4 in intensive care: with a severe injury of the head.
+def _waits_in_intensive_care(record: PatientRow, casualty: CasualtyState, now: float, model: Model) -> bool:
+    """Return whether a casualty waits for the journey to Role 4 in intensive care.
 
-    Who is awake does not.
+    It is who has a large burn, and who is not awake after a severe injury of the head.
     """
     drowsy = coma_scale(casualty, now - float(record.onset)) < _DROWSY_GCS
+    head = casualty.head_ais >= model.vital_signs.tube.brain_ais and (drowsy or casualty.ventilated)
     return bool(
-        (drowsy or casualty.ventilated)
+        (head or casualty.large_burn)
         and not model.transitions.used[0]
         and record.kind == CasualtyKind.WOUNDED
-        and casualty.head_ais >= model.vital_signs.tube.brain_ais
         and leads_to_role_4(record, casualty, model)
         and not stays_until_duty(record, casualty, model)
     )
@@ -420,7 +430,7 @@ def start_intensive_care(
         by_state = by_state and model.network.service_kind[casualty.facility, ServiceTime.ICU] < 0
         if by_state:
             minutes = _bounded_intensive_care(record, casualty, now, minutes, model)
-        if _waits_on_ventilator(record, casualty, now, model):
+        if _waits_in_intensive_care(record, casualty, now, model):
             casualty.arranged_at = arranged_at(record, casualty, now + minutes * MINUTE, model, counter)
             minutes = (casualty.arranged_at - now) / MINUTE
         elif by_state:

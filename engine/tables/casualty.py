@@ -85,6 +85,8 @@ class CasualtyState(Row):
     intensive: UInt8  # 1: has been in intensive care
     sorted_inside: UInt8  # 1: has been triaged before leaving a facility
     outpatient: UInt8  # 1: nothing that the injuries or the illness call for needs a bed
+    large_burn: UInt8  # 1: a large part of the body surface is burnt, which is excised at Role 4
+    single_session: UInt8  # 1: all operations are in cavities, of Role 2, and nothing calls for a second one
     in_quarters: UInt8  # 1: an outpatient of the facility, with limited duty in the unit
     hypotensive: UInt8  # 1: `low_pressure` is such that triage in a facility sees it
     shocked: UInt8  # 1: in shock from bleeding at the first facility
