@@ -249,7 +249,8 @@ def test_heat_stroke_goes_with_rhabdomyolysis() -> None:
 
 def test_the_extent_of_a_burn_stands_second() -> None:
     burned = main(ill(), "T22.20")
-    assert len(burned) > 20 and has(burned, "T31.10").all()
+    assert len(burned) > 20  # an arm is 9 %; some have a burn of another site second
+    assert stats.binomtest(int(has(burned, "T31.0").sum()), len(burned), 0.9).pvalue > ALPHA
     gassed = main(agents(agents={"blister": 1.0}), "T21.60")
     assert len(gassed) > 50 and has(gassed, "T32.10").all()
 

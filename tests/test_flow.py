@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from scipy import stats
-from small_networks import under_tourniquet
+from small_networks import has_burnt_airway, under_tourniquet
 
 import goldenhour
 from engine import scenario as scenario_api
@@ -17,6 +17,7 @@ from engine.codes import (
     EVENTS,
     NONE,
     OUTCOMES,
+    REGIONS,
     TREATMENTS,
     WAITING_FOR,
     CasualtyKind,
@@ -73,21 +74,26 @@ def minutes_of(r: goldenhour.Result, step: str) -> tuple[Any, Any]:
 
 
 def test_triage_at_the_point_of_injury_errs_as_published() -> None:
-    """Of T1: sensitivity 59 and specificity 89 % (Horne et al. 2013); the errors of T2 and T3 are assumptions."""
+    """Of T1: sensitivity 59 and specificity 89 % (Horne et al. 2013); the errors of T2 and T3 are assumptions.
+
+    The sensitivity depends on how many are plainly T1, about whom nobody errs: within 5 points here.
+    """
     r = mixed()
     triaged = of_kind(r, "triaged")
     triaged = triaged[roles(r, triaged["facility"]) == 0]
     true = r.patients["triage"][triaged["patient"]].astype(int)
     given = triaged["detail"].astype(int)
     assert len(given) > 2000
-    for category, right in ((1, 0.59), (2, 0.59), (3, 0.80)):
-        here = given[true == category]
-        assert stats.binomtest(int((here == category).sum()), len(here), right).pvalue > ALPHA
+    assert (given[true == 1] == 1).mean() == pytest.approx(0.59, abs=0.05)
+    assert (given[true != 1] != 1).mean() == pytest.approx(0.92, abs=0.03)
+    plain = repaired_on_arrival(r) | under_tourniquet(r)
+    urgent = (true == 2) & ~plain[triaged["patient"]]
+    assert (given[urgent] == 2).mean() == pytest.approx(0.46, abs=0.04)
     assert not ((true == 1) & (given == 3)).any()
-    minor = (true == 3) & (given != 3)
-    assert stats.binomtest(int((given[minor] == 1).sum()), int(minor.sum()), 0.25).pvalue > ALPHA
-    wrong = (true == 2) & (given != 2)
-    assert stats.binomtest(int((given[wrong] == 1).sum()), int(wrong.sum()), 2 / 3).pvalue > ALPHA
+    poisoned = r.patients["kind"][triaged["patient"]] == CasualtyKind.AGENT
+    assert ((given == 1) & ~poisoned)[true == 3].mean() < 0.001, "but for the comatose"
+    wrong = urgent & (given != 2)
+    assert (given[wrong] == 1).mean() == pytest.approx(2.7 / 3.7, abs=0.03)
 
 
 def at_the_door(r: goldenhour.Result) -> Any:
@@ -108,9 +114,9 @@ def repaired_on_arrival(r: goldenhour.Result) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("role", "right"), [(1, 0.80), (2, 0.90), (3, 0.90)])
-def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -> None:
-    """Of T3; of T2 one in 3.7 of the wrong ones is taken for T3. The ill and slightly wounded are plain at Role 1."""
+def test_triage_is_right_as_often_as_a_role_1_allows() -> None:
+    """Of T3; of T2 one in 3.7 of the wrong ones is taken for T3. The ill and slightly wounded are plain there."""
+    role, right = 1, 0.80
     r = mixed()
     triaged = at_the_door(r)
     triaged = triaged[roles(r, triaged["facility"]) == role]
@@ -121,7 +127,7 @@ def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -
     minor &= ~under_tourniquet(r)[triaged["patient"]]
     who = r.patients[triaged["patient"]]
     trifling = minor & (who["worst_ais"] <= 1) & (who["kind"] != CasualtyKind.AGENT)
-    assert role > 1 or (given[trifling] == 3).mean() > 0.97
+    assert (given[trifling] == 3).mean() > 0.97
     minor &= ~trifling & ~repaired_on_arrival(r)[triaged["patient"]]
     assert stats.binomtest(int((given[minor] == 3).sum()), int(minor.sum()), right).pvalue > ALPHA
     assert (given - true <= 1).all()
@@ -129,6 +135,23 @@ def test_triage_is_right_as_often_as_its_place_allows(role: int, right: float) -
     less &= ~repaired_on_arrival(r)[triaged["patient"]] & ~under_tourniquet(r)[triaged["patient"]]
     under = int((given[less] == 3).sum())
     assert stats.binomtest(under, int(less.sum()), (1 - right) / 3.7).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("role", [2, 3])
+def test_the_next_facility_keeps_the_category_of_who_has_been_sorted_by_state(role: int) -> None:
+    r = mixed()
+    triaged = at_the_door(r)
+    triaged = triaged[roles(r, triaged["facility"]) == role]
+    rows = r.events[np.isin(r.events["kind"], [EVENT["evacuation_requested"], EVENT["triaged"]])]
+    before = np.searchsorted(
+        rows["patient"].astype(np.int64) * (1 << 40) + rows["at"],
+        triaged["patient"].astype(np.int64) * (1 << 40) + triaged["at"],
+    )
+    last = rows[np.maximum(before - 1, 0)]
+    asked = (last["patient"] == triaged["patient"]) & (last["kind"] == EVENT["evacuation_requested"])
+    asked &= last["facility"] >= 0
+    assert asked.sum() > 1000
+    assert (triaged["detail"] == last["detail"])[asked].mean() > 0.85
 
 
 def test_in_a_facility_nobody_errs_about_the_dying_and_no_T3_with_a_good_pressure_is_T1() -> None:
@@ -141,12 +164,15 @@ def test_in_a_facility_nobody_errs_about_the_dying_and_no_T3_with_a_good_pressur
     dying = (p["triage"] == 1) & (p["worst_ais"] >= 5) & ~operated & first
     assert dying.sum() > 100
     assert (triaged["detail"][dying] == 1).all()
+    threatened = has_burnt_airway(r)
     over = triaged[(p["triage"] == 3) & (triaged["detail"] == 1)]
     assert len(over) > 10
     assert len(over) < 0.02 * (p["triage"] == 3).sum()
     for event in over:
         signs = r.vitals[(r.vitals["patient"] == event["patient"]) & (r.vitals["at"] <= event["at"])]
-        assert signs[signs["facility"] >= 0]["systolic"].min() < 115
+        signs = signs[signs["facility"] >= 0]
+        tube = threatened[event["patient"]]
+        assert signs["systolic"].min() < 115 or tube or signs["gcs"].min() <= 9
 
 
 def test_after_the_definitive_operation_nobody_out_of_danger_is_urgent() -> None:
@@ -158,7 +184,10 @@ def test_after_the_definitive_operation_nobody_out_of_danger_is_urgent() -> None
     after = asked[asked["at"] >= since[asked["patient"]]]
     survivors = after[np.isin(r.patients["status"][after["patient"]], [OUTCOMES.index("evacuated")])]
     assert len(survivors) > 200
-    assert (survivors["detail"] == 1).mean() < 0.02
+    brain = np.zeros(len(r), bool)
+    severe = (r.wounds["region"] == REGIONS.index("head")) & (r.wounds["ais"] >= 4)
+    brain[r.wounds["patient"][severe]] = True
+    assert (survivors["detail"] == 1)[~brain[survivors["patient"]]].mean() < 0.02
     assert (survivors["detail"] == 3).mean() > 0.6
 
 
@@ -175,7 +204,7 @@ def test_shares_of_true_triage_among_the_admitted() -> None:
     p = wounded().patients
     admitted = p[(p["role1"] >= 0) & (p["rtd72"] == 0)]
     shares = np.bincount(admitted["triage"], minlength=4)[1:4] / len(admitted)
-    assert shares == pytest.approx((0.22, 0.285, 0.495), abs=0.025)
+    assert shares == pytest.approx((0.203, 0.264, 0.532), abs=0.025)
 
 
 # --- times of care
@@ -215,7 +244,13 @@ def test_intensive_care_takes_a_triangular_time() -> None:
     stays = r.treatments[r.treatments["kind"] == TREATMENTS.index("critical_care")]
     whole = r.patients["closed"][stays["patient"]] > stays["end"]
     minutes = ((stays["end"] - stays["start"]) / MINUTE)[whole]
-    assert stats.kstest(minutes, stats.triang(1080 / 2520, 360, 2520).cdf).pvalue > ALPHA
+    usual = (minutes != 1440.0) & (minutes != 720.0)  # the awake without blood, and who needs a higher role
+    assert 0.3 < usual.mean() < 0.8
+    law = stats.triang(1080 / 2520, 360, 2520)
+    longer = minutes[(minutes > 1440.0) & (minutes < 2880.0)]  # of who has had blood
+    share = (longer < 2160.0).mean()
+    assert share == pytest.approx((law.cdf(2160.0) - law.cdf(1440.0)) / (1.0 - law.cdf(1440.0)), abs=0.05)
+    assert (minutes[minutes < 720.0] >= 360.0 - 1e-3).mean() > 0.95
 
 
 def test_decontamination_takes_twenty_minutes() -> None:
@@ -372,12 +407,12 @@ def test_delay_kills() -> None:
     assert kia == sorted(kia)
     assert cfr == sorted(cfr)
     assert found[0]["percent_kia"] == pytest.approx(11.2, abs=1.0)
-    assert found[1]["percent_kia"] == pytest.approx(15.0, abs=1.0)
+    assert found[1]["percent_kia"] == pytest.approx(13.7, abs=1.0)
     assert found[1]["percent_dow"] == pytest.approx(4.3, abs=0.8)
     assert found[0]["percent_dow"] == pytest.approx(6.1, abs=0.8)
     assert cfr[1] == pytest.approx(11.8, abs=0.8)
     serious = found[1]["percent_kia_of"] / found[1]["battle_casualties"]
-    assert kia[3] / serious == pytest.approx(23.7, abs=1.5)  # never: nobody is back on duty within 72 h
+    assert kia[3] / serious == pytest.approx(21.4, abs=1.5)  # never: nobody is back on duty within 72 h
 
 
 def test_without_the_clock_only_the_instantly_dead_die() -> None:

@@ -133,8 +133,13 @@ def test_a_tourniquet_has_the_time_and_limb_of_its_treatment() -> None:
         if put["wound"] is not None:
             wound = record["injury"]["wounds"][put["wound"]]
             assert (put["region"], put["side"]) == (wound["region"], wound["side"])
-        operations = [entry["start"] for entry in record["operations"] if entry["kind"] == "damage_control"]
-        assert put["operated_at"] == next((at for at in operations if at >= put["at"]), None)
+        ends = [entry["start"] for entry in record["operations"] if entry["kind"] == "damage_control"]
+        ends += [
+            entry["start"]
+            for entry in record["treatments"]
+            if entry["treatment"] == "tourniquet_conversion" and entry["wound"] == put["wound"]
+        ]
+        assert put["operated_at"] == next((at for at in sorted(ends) if at >= put["at"]), None)
 
 
 def test_avpu_follows_from_eye_opening_and_motor_response() -> None:
@@ -224,7 +229,7 @@ def test_ketamine_into_muscle_is_more_than_into_a_vein() -> None:
         if given.get("drug") == "ketamine"
         and "closed_reduction" not in {entry["treatment"] for entry in record["treatments"]}
     }
-    assert doses == {("IV", "30 mg"), ("IO", "30 mg"), ("IM", "75 mg")}
+    assert doses == {("IV", "30 mg"), ("IO", "30 mg"), ("IM", "75 mg"), ("IM", "50 mg")}
 
 
 def test_each_request_is_a_movement_with_the_precedence_of_the_triage_before_it() -> None:

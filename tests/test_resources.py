@@ -119,7 +119,7 @@ def surged(**surge: Any) -> Result:
     """Ten ward beds, and what is added to them; one who has a bed keeps it for days."""
     base = {"ward_beds": 10, "icu_beds": 3, "treatment_bays": 3, "places": 100_000}
     in_bed = {"care": {"quarters": {"worst_ais": 0}}}
-    return hospital(base | ({"surge": surge} if surge else {}), total=300, days=1, model=in_bed)
+    return hospital(base | ({"surge": surge} if surge else {}), total=900, days=1, model=in_bed)
 
 
 def test_surge_adds_its_beds_and_bays() -> None:

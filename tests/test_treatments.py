@@ -231,7 +231,7 @@ def patients_in_shock_by_open_limbs(result: Result) -> Any:
     return found & (result.patients["triage"] <= 2) & (result.patients["lethal"] == NONE)
 
 
-def test_blood_begins_with_the_resuscitation_and_goes_on_without_a_gap() -> None:
+def test_blood_begins_with_the_resuscitation_and_runs_without_a_gap() -> None:
     result = wounded()
     blood = of(result, "blood_transfusion")
     blood = blood[~np.isin(blood["patient"], of(result, "burn_excision")["patient"])]  # has blood of its own
