@@ -42,7 +42,6 @@ _COOLING = int(Treatment.COOLING)
 _EYE_SHIELD = int(Treatment.EYE_SHIELD)
 _INTUBATION = int(Treatment.INTUBATION)
 _NEEDLE_DECOMPRESSION = int(Treatment.NEEDLE_DECOMPRESSION)
-_REHYDRATION = int(Treatment.REHYDRATION)
 _SPLINT = int(Treatment.SPLINT)
 _TOURNIQUET_CONVERSION = int(Treatment.TOURNIQUET_CONVERSION)
 _TRACHEOSTOMY = int(Treatment.TRACHEOSTOMY)
@@ -64,7 +63,7 @@ def _is_due(
     """Return whether a treatment may be given at the time `at`, ms: for the first time, or again.
 
     A splint is put on again after a closed reduction, a tube when the first is out. The first facility dresses a burn
-    anew and lets fluids go on. `given` is the mask of all that has been given, `place` the `CarePlace`.
+    anew. `given` is the mask of all that has been given, `place` the `CarePlace`.
     """
     if not given & (1 << rank):
         return True
@@ -77,7 +76,7 @@ def _is_due(
     if kind == _INTUBATION:
         return bool(at >= output.physiology.tube_until)
     if (
-        kind in (_BURN_DRESSING, _REHYDRATION)
+        kind == _BURN_DRESSING
         and place >= CarePlace.ROLE_1
         and _is_from_outside(output, casualty, kind, last)
     ):
@@ -231,7 +230,8 @@ def _without_uncalled(
         record.kind == CasualtyKind.AGENT and model.treatments.rules.holds_airway[record.condition]
     )
     if (
-        needs & bit[Treatment.AIRWAY_ADJUNCT]
+        (record.kind == CasualtyKind.WOUNDED or record.kind == CasualtyKind.AGENT)
+        and needs & bit[Treatment.AIRWAY_ADJUNCT]
         and not closes
         and not seems_unconscious(output, record, casualty, at, found, model)
     ):
