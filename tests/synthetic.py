@@ -39,7 +39,10 @@ class Catalogue:
         return tuple(
             SimpleNamespace(
                 code=code,
-                ranks=tuple(SimpleNamespace(name=f"{name} {code}", nato_code=nato) for name, nato in ranks),
+                ranks=tuple(
+                    SimpleNamespace(name=f"{name} {code}", naval=f"{name} {code}", nato_code=nato)
+                    for name, nato in ranks
+                ),
             )
             for code in NATIONS
         )

@@ -85,7 +85,7 @@ def _person(record: Patient) -> Iterator[str]:
         yield more
     true = "none, killed at once" if end.cause_of_death == "instantly_fatal_injury" else record.triage.true
     yield (
-        f"ISS {injury.iss}, NISS {injury.niss}; true triage {true}; "
+        (f"ISS {injury.iss}, NISS {injury.niss}; " if injury.wounds else "") + f"true triage {true}; "
         f"precedence {record.triage.precedence or 'none'}"
     )
     for number, wound in enumerate(injury.wounds):
@@ -93,9 +93,18 @@ def _person(record: Patient) -> Iterator[str]:
         yield f"  wound {number}: {wound.code} {wound.display} [{_words(wound.region)}{side}, AIS {wound.ais}]"
 
 
+def _aid_follows(record: Patient, at: str) -> bool:
+    """Return whether anything is given between first aid and the next facility."""
+    later = [event.at for event in record.timeline if event.event == "arrived" and event.at >= at]
+    until = later[0] if later else record.outcome.at
+    return any(at <= treatment.start <= until for treatment in record.treatments)
+
+
 def _course(record: Patient) -> Iterator[tuple[str, int, str]]:
     """Yield time, rank among what happens at the same time, and text of events, treatments and vital signs."""
     for event in record.timeline:
+        if event.event == "first_aid" and not _aid_follows(record, event.at):
+            continue
         detail = " ".join(x for x in (event.detail, event.waiting_for and f"for {event.waiting_for}") if x)
         role = f", Role {event.role}" if event.role else ""
         place = f" ({event.facility}{role})"

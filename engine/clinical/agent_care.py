@@ -65,13 +65,13 @@ def _is_wet(
 
 @compiled
 def decontaminate_at_once(output: Output, row: int, casualty: CasualtyState, model: Model) -> None:
-    """Log that an agent casualty, or a buddy, puts on the mask and cleans the skin as soon as anything is noticed."""
+    """Log that an agent casualty, or a buddy, puts on the mask and cleans the skin a minute after the first sign."""
     record = output.patients[row]
     if record.kind != CasualtyKind.AGENT or record.severity == NONE:
         return
     kind = _PERSONAL_DECONTAMINATION
     minutes = minutes_of(kind, _TYPICAL_PACE, model.treatments.rules)
-    begin = float(record.onset)
+    begin = float(record.onset) + MINUTE
     insert_treatment(output, row, casualty, kind, begin, begin + minutes * MINUTE, _AT_POI, NONE)
 
 

@@ -41,6 +41,23 @@ _TYPICAL_PACE = 0.5
 
 
 @compiled
+def _was_broad(output: Output, row: int, casualty: CasualtyState, rules: CareRules) -> bool:
+    """Return whether the last antibiotic lasts: ertapenem or moxifloxacin, from outside or for a contaminated wound."""
+    record = output.patients[row]
+    if record.kind != CasualtyKind.WOUNDED and rules.contaminated[record.condition]:
+        return True
+    for number in range(casualty.wounds):
+        if rules.contaminated[output.wounds[casualty.wound + number].condition]:
+            return True
+    last, outside = -1, False
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.kind == _ANTIBIOTICS and treatment.start > last:
+            last, outside = int(treatment.start), bool(treatment.facility < 0)
+    return outside
+
+
+@compiled
 def antibiotics_before_operation(
     output: Output, row: int, casualty: CasualtyState, now: float, model: Model
 ) -> None:
@@ -54,7 +71,10 @@ def antibiotics_before_operation(
     ):
         return
     last = last_start(output, casualty, kind, NONE)
-    if last >= 0 and now < last + model.treatments.limits.incision_minutes * MINUTE:
+    limits = model.treatments.limits
+    if last >= 0 and now < last + limits.incision_minutes * MINUTE:
+        return
+    if last >= 0 and now < last + limits.broad_minutes * MINUTE and _was_broad(output, row, casualty, rules):
         return
     lasts = minutes_of(kind, _TYPICAL_PACE, rules)
     log_treatment(output, row, casualty.facility, kind, now, lasts, _SUPPORTIVE, NONE)

@@ -16,7 +16,7 @@ from engine.clinical.needs import (
     wound_for,
 )
 from engine.clinical.physiology import find_signs, needs_tube, pain_of_record
-from engine.codes import NONE, CarePlace, CasualtyKind, Effect, Treatment, TriageCategory
+from engine.codes import NONE, CarePlace, CasualtyKind, Effect, LethalMechanism, Treatment, TriageCategory
 from engine.numeric import compiled
 from engine.tables import (
     CARE_ROWS,
@@ -140,12 +140,18 @@ def _pain_calls_for_analgesia(
 ) -> bool:
     """Return whether the pain of a casualty at the time `at`, ms, calls for analgesia.
 
-    It does not in the unconscious. In the hours after a dose only severe pain does, and later on in T1 and T2 moderate
-    pain. `found`: the signs at that time are those that were found last.
+    It does not in the unconscious, nor in those who hardly breathe or have hardly any pressure. In the hours after
+    a dose only severe pain does, and later on in T1 and T2 moderate pain. `found`: the signs at the time `at` are those
+    that were found last.
     """
     if seems_unconscious(output, record, casualty, at, found, model):
         return False
     limits = model.treatments.limits
+    state = output.physiology
+    if found or not state.stays_awake or state.bled_at < math.inf:  # the signs at that time have been found
+        signs = state.signs
+        if signs.respiratory_rate < limits.analgesia_breaths or signs.systolic < limits.analgesia_systolic:
+            return False
     last = last_start(output, casualty, _ANALGESIA, NONE)
     lowest = limits.mild_pain
     if last >= 0 and at < last + limits.mild_hours * HOUR:
@@ -172,9 +178,9 @@ def _without_uncalled(
 
     Analgesia without pain, oxygen with a normal saturation and pressure, a second rewarming of those who are warm or
     not in danger, late or further cooling of burns, hypertonic saline without coma or with bleeding, teeth before what
-    is urgent, drugs before their diagnosis, and of agent casualties an airway and a second anticonvulsant once they are
-    awake or intubated, and atropine after an injector once nothing shows any more. `found`: the signs at the time `at`
-    are those that were found last.
+    is urgent, drugs before their diagnosis, an airway in the awake unless theirs closes, of agent casualties a second
+    anticonvulsant once they are awake or intubated, and atropine after an injector once nothing shows any more.
+    `found`: the signs at the time `at` are those that were found last.
     """
     bit = model.treatments.rules.bit
     uncalled = 0
@@ -220,11 +226,14 @@ def _without_uncalled(
         )
     ):
         uncalled |= bit[Treatment.ANTICONVULSANT]
+    closes = record.lethal == LethalMechanism.AIRWAY or (
+        record.kind == CasualtyKind.AGENT and model.treatments.rules.holds_airway[record.condition]
+    )
     if (
-        record.kind == CasualtyKind.AGENT
+        (record.kind == CasualtyKind.WOUNDED or record.kind == CasualtyKind.AGENT)
         and needs & bit[Treatment.AIRWAY_ADJUNCT]
+        and not closes
         and not seems_unconscious(output, record, casualty, at, found, model)
-        and not model.treatments.rules.holds_airway[record.condition]
     ):
         uncalled |= bit[Treatment.AIRWAY_ADJUNCT]
     if (
@@ -453,6 +462,10 @@ def give_by_need(
             if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
                 break
             before_reduction = reduces and kind == _ANALGESIA
+            if kind == _ANALGESIA and at > now and casualty.life < math.inf and not before_reduction:
+                found = False
+                if not _pain_calls_for_analgesia(output, record, casualty, at, found, model):
+                    continue
             if not before_reduction and not _is_due(output, casualty, rank, wound, at, given, place, rules):
                 continue
             sides = 1

@@ -84,7 +84,7 @@ def log_blood_of_excision(
     units = int(
         min(area, model.treatments.limits.excised_area) * model.treatments.limits.excision_units + 0.5
     )
-    if units < 1:
+    if units < 1 or area < model.treatments.limits.excision_blood_area:
         return
     for k in range(first, last):
         treatment = output.treatments[k]

@@ -149,6 +149,7 @@ def care_rules(off: frozenset[str]) -> Table:
             condition.airway != "" and "intubation" in wanted.needs
             for condition, wanted in zip(catalogue.conditions(), catalogue.condition_needs(), strict=True)
         ],
+        contaminated=[_is_contaminated(condition) for condition in catalogue.conditions()],
         late=[_begins_late(condition) for condition in catalogue.conditions()],
         intensive=["critical_care" in wanted.needs for wanted in catalogue.condition_needs()],
         operations=[_operations(wanted) for wanted in catalogue.condition_needs()],
@@ -245,6 +246,11 @@ def _is_opened(condition: catalogue.Condition, wanted: catalogue.Needs) -> bool:
     """Whether a wound is an eye that is operated on, or an open fracture of a limb beyond hand and forefoot."""
     bone = _bares_bone(condition) and not condition.code.startswith(_HAND_AND_FOOT)
     return bone or (condition.eye and "eye_repair" in wanted.operations)
+
+
+def _is_contaminated(condition: catalogue.Condition) -> bool:
+    """Return whether the antibiotic of a facility for this diagnosis is ertapenem: `dose_diagnoses.csv`."""
+    return any(row.state == "contaminated" and row.holds(condition, ()) for row in catalogue.dose_diagnoses())
 
 
 def _begins_late(condition: catalogue.Condition) -> bool:

@@ -13,6 +13,7 @@ from engine.records.operations import FIRST_DAY, LAST_DAY
 from engine.scenario import incident_types, listed_units, special_event_types
 from engine.tables import Table
 from scenarios import catalogue
+from scenarios.catalogue import is_afloat
 
 Codes = NDArray[np.integer[Any]]
 Milliseconds = NDArray[np.int64]
@@ -202,7 +203,15 @@ class CodeTables:
 
         self.given_names = names("given")
         self.family_names = names("family")
-        self.ranks = GroupedTexts(len(nations), lambda group: [rank.name for rank in nations[group].ranks])
+        self.afloat: NDArray[np.int64] = np.array([is_afloat(front) for front in self.fronts], np.int64)
+        """By front, 1 where its people have naval ranks."""
+
+        def ranks(group: int) -> list[str]:
+            """Return the names of the ranks in groups 2 * nation + whether afloat."""
+            found = nations[group // 2].ranks
+            return [rank.naval if group % 2 else rank.name for rank in found]
+
+        self.ranks = GroupedTexts(2 * len(nations), ranks)
         self.nato_ranks = GroupedTexts(
             len(nations), lambda group: [rank.nato_code for rank in nations[group].ranks]
         )

@@ -143,6 +143,12 @@ def _nation_and_sex(view: View) -> Codes:
     return codes
 
 
+def _nation_and_service(view: View) -> Codes:
+    afloat = view.code_tables.afloat.take(view.rows["front"].astype(np.int64), mode="clip")
+    codes: Codes = 2 * view.rows["nation"].astype(np.int64) + afloat
+    return codes
+
+
 def _incident_types(view: View) -> Codes:
     return view.code_tables.incident_type_codes(view.rows)
 
@@ -276,7 +282,9 @@ class Demographics(Struct, gc=False):
     sex: Annotated[str, field("sex", Label(SEXES, "sex"))]
     birth_date: Annotated[str, field("date of birth, ISO 8601", Date("birth"))]
     age: Annotated[int, field("age when injured or falling ill", Number("age"), unit="years")]
-    rank: Annotated[str, field("rank, in the nation's own term", GroupText("ranks", "nation", "rank"))]
+    rank: Annotated[
+        str, field("rank, in the nation's own term", GroupText("ranks", _nation_and_service, "rank"))
+    ]
     nato_rank: Annotated[
         str, field("NATO rank code (STANAG 2116), OR-1 to OF-5", GroupText("nato_ranks", "nation", "rank"))
     ]

@@ -56,6 +56,7 @@ class CareRules(Row):
     drained: Annotated[Ints, "u1", CONDITIONS]  # 1: of lung or chest wall, for which a drain is enough
     both_sides: Annotated[Ints, "u1", CONDITIONS]  # 1: of both lungs
     holds_airway: Annotated[Ints, "u1", CONDITIONS]  # 1: calls for a tube because of the airway itself
+    contaminated: Annotated[Ints, "u1", CONDITIONS]  # 1: antibiotics in a facility are ertapenem
     late: Annotated[
         Ints, "u1", CONDITIONS
     ]  # 1: an illness whose drug only Role 3 begins, after the diagnosis
@@ -85,6 +86,8 @@ class CareLimits(Row):
     analgesia_ais: Int64  # lowest worst AIS
     on_the_way_ais: Int64  # lowest worst AIS with which the wounded get an access and a blanket on the way
     analgesia_pain: Float64  # lowest pain, 0 to 10
+    analgesia_breaths: Float64  # per minute, below which no analgesia is given ...
+    analgesia_systolic: Float64  # ... or below this systolic pressure, mmHg
     mild_pain: Float64  # lowest pain that is treated at all
     mild_hours: Float64  # after a dose, in which it is treated again only from `analgesia_pain` on ...
     severe_pain: Float64  # ... and from this pain on in T3, and in the others too in the first ...
@@ -116,7 +119,8 @@ class CareLimits(Row):
     burn_cooling_area: Float64  # % below which burns are cooled ...
     burn_cooling_hours: Float64  # ... from the injury on
     waiting_care_minutes: Float64  # that breaths, fluids and a collar last where nobody knows the end yet
-    incision_minutes: Float64  # within so many before an operation antibiotics are not given again
+    incision_minutes: Float64  # within so many before an operation cefazolin is not given again ...
+    broad_minutes: Float64  # ... and after ertapenem or moxifloxacin nothing
     bed_analgesia_minutes: Float64  # after admission to a bed the first dose is given
     bed_analgesia_days: Float64  # as long it is given daily after an operation, and in a stay
     bed_pain: Float64  # lowest pain with which it is given to others
@@ -137,6 +141,7 @@ class CareLimits(Row):
     second_look_hours: Float64  # after its cleaning a wound is looked at again and closed in the theatre ...
     most_closures: Int64  # ... so many in one session
     excised_area: Float64  # % of the body surface excised in one session at most ...
+    excision_blood_area: Float64  # % from which blood is given ...
     excision_units: Float64  # ... and units of blood for each %
     tube_minutes: Float64  # operations that take longer are done on an intubated patient
     ventilated_spo2: Float64  # saturation below which the wounded need a tube, %

@@ -8,9 +8,13 @@ from scenarios.catalogue.tables import load_json
 
 
 class Rank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rank: name, NATO grade (OR-1 to OR-9, OF-1 to OF-5), share of the nation's casualties, minimum age in years."""
+    """A rank: name, NATO grade (OR-1 to OR-9, OF-1 to OF-5), share of the nation's casualties, minimum age in years.
+
+    `naval` is the name of the grade in a ship's company.
+    """
 
     name: str
+    naval: str
     nato_code: str
     weight: float
     min_age: int
@@ -132,9 +136,15 @@ def blood_groups(code: str | None = None) -> tuple[BloodGroup, ...]:
 
 
 @cache
+def is_afloat(front_name: str) -> bool:
+    """Whether a front is a ship or a group of ships: with naval ranks and a ship's company."""
+    table: _Units = load_json("units.json", _Units)
+    return any(word in front_name for word in table.afloat)
+
+
+@cache
 def units(front_name: str) -> tuple[str, ...]:
     """Names of the units of a front, such as "A Company, 1st Battalion (Poland)": a brigade, or a ship's company."""
     table: _Units = load_json("units.json", _Units)
-    afloat = any(word in front_name for word in table.afloat)
-    names = table.companies if afloat else table.names
+    names = table.companies if is_afloat(front_name) else table.names
     return tuple(name.replace("{front}", front_name) for name in names)

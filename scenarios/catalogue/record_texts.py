@@ -31,11 +31,14 @@ DoseState = Literal[
     "contaminated",
     "in_bed",
     "tubed",
+    "moderate_pain",
+    "fracture",
+    "digit",
 ]
 """What decides on a drug and its dose: signs of `dose_states.csv`, diagnoses of `dose_diagnoses.csv`, other treatments
 before or after by `dose_times.csv`, the grade of an agent, illness, an intravenous or intraosseous access, and the
 place, a true category of T3, and an infection that is a complication."""
-DiagnosisState = Literal["no_mouth", "no_nsaid", "psychotic", "contaminated"]
+DiagnosisState = Literal["no_mouth", "no_nsaid", "psychotic", "contaminated", "fracture", "digit"]
 """States of `dose_diagnoses.csv`. Who is not in `no_mouth` is in `mouth`."""
 DOSE_STATES: tuple[DoseState, ...] = get_args(DoseState)
 
