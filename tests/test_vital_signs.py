@@ -359,7 +359,9 @@ def test_a_failing_airway_shows_in_the_saturation_before_the_pressure() -> None:
         ]
         low = signs[signs["spo2"] < 88]
         assert len(low) > 30, name
-        assert np.median(low["systolic"]) > 105, name
+        first = low[np.unique(low["patient"], return_index=True)[1]]  # once for each patient
+        assert len(first) > 8, name
+        assert np.median(first["systolic"]) > 105, name
 
 
 def test_a_head_injury_costs_points_of_the_coma_scale_by_its_AIS() -> None:
@@ -442,7 +444,14 @@ def test_the_intubated_have_the_breaths_of_the_ventilator_and_a_tube_in_their_re
     assert len(rows) > 1000
     breaths = rows["respiratory_rate"][rows["respiratory_rate"] != NONE]
     assert breaths.min() >= 12 and breaths.max() <= 18
-    assert rows["spo2"][rows["spo2"] != NONE].min() >= 94
+    closed = result.patients["closed"][rows["patient"]]
+    dead = result.patients["death_cause"][rows["patient"]] != NONE
+    known = rows["spo2"] != NONE
+    lung = rows["spo2"][known & ~(dead & (closed - rows["at"] < HOUR))]
+    assert (lung >= 92).mean() > 0.98 and (lung < 88).mean() < 0.003  # those were about to die and were saved
+    assert len(np.unique(lung)) > 5
+    last = rows["spo2"][known & dead & (closed - rows["at"] < 6 * MINUTE)]
+    assert len(last) > 20 and np.median(last) < 90
     scored = rows[rows["gcs"] != NONE]
     assert (scored["gcs_verbal"] == 1).all() and (scored["gcs"] <= 10).all()
     assert is_given(result, "intubation", "surgical_airway", "tracheostomy")[rows["patient"]].all()
@@ -450,19 +459,30 @@ def test_the_intubated_have_the_breaths_of_the_ventilator_and_a_tube_in_their_re
 
 def test_nobody_under_anaesthesia_has_a_coma_score_or_tells_of_pain() -> None:
     result = coin_in_full()
-    kinds = [
-        TREATMENTS.index(name) for name in ("laparotomy", "thoracotomy", "craniotomy", "vascular_repair")
-    ]
+    kinds = [TREATMENTS.index(name) for name in ("general_anaesthesia", "sedation")]
     operations = result.treatments[np.isin(result.treatments["kind"], kinds)]
     begin, end = np.full(len(result), -1), np.full(len(result), -1)
     begin[operations["patient"]], end[operations["patient"]] = operations["start"], operations["end"]
     rows = result.vitals
-    during = (rows["at"] > begin[rows["patient"]]) & (rows["at"] < end[rows["patient"]])
+    during = (rows["at"] > begin[rows["patient"]]) & (rows["at"] <= end[rows["patient"]])
     intubated = rows[during & (rows["etco2"] != NONE)]
     assert len(intubated) > 100 and (intubated["gcs"] == 3).all()
     asleep = rows[during & (rows["etco2"] == NONE)]
-    assert len(asleep) > 100  # most are intubated before, as are all whose life is at stake
+    assert len(asleep) > 100  # the sedated; all under general anaesthesia are intubated before
     assert (asleep["gcs"] == NONE).all() and (asleep["pain"] == NONE).all()
+
+
+def test_who_has_been_given_the_drugs_for_the_tube_is_paralysed() -> None:
+    """Also in the readings that were taken before the intubation was entered."""
+    result = coin_in_full()
+    given = result.treatments[result.treatments["kind"] == TREATMENTS.index("intubation")]
+    begin, end = np.full(len(result), -1), np.full(len(result), -1)
+    begin[given["patient"]], end[given["patient"]] = given["start"], given["end"]
+    rows = result.vitals
+    within = (rows["at"] > begin[rows["patient"]]) & (rows["at"] <= end[rows["patient"]])
+    alive = within & (rows["heart_rate"] > 0)
+    assert alive.sum() > 300
+    assert (rows["gcs"][alive] == 3).mean() > 0.98 and (rows["pain"][alive] == NONE).mean() > 0.98
 
 
 def test_who_wakes_from_an_operation_is_drowsy_for_an_hour() -> None:
@@ -472,6 +492,8 @@ def test_who_wakes_from_an_operation_is_drowsy_for_an_hour() -> None:
     for kind in ("surgery_ended", "definitive_surgery_ended"):
         found = x.rows(result, kind)
         np.maximum.at(end, found["patient"], found["at"])
+    numbed = result.treatments[result.treatments["kind"] == TREATMENTS.index("regional_anaesthesia")]
+    end[numbed["patient"]] = -1  # is awake
     since = rows["at"] - end[rows["patient"]]
     last = (end >= 0)[rows["patient"]] & (since >= 0)
     at_end = rows[last & (since < 10 * MINUTE)]

@@ -83,3 +83,4 @@ def insert_treatment(
     output.rows[TREATMENT_COUNT] = count + 1
     if place < output.physiology.treatments_seen:
         output.physiology.treatments_seen += 1
+        output.physiology.inserted_at = min(output.physiology.inserted_at, begin)

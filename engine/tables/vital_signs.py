@@ -91,6 +91,11 @@ class BloodLoss(Row):
         Floats, "f8", 3
     ]  # by wounds that do not kill, with NISS `niss_scale` or more: median, sigma of its logarithm, most
     niss_scale: Float64
+    amputation: Float64  # least share lost with an amputation
+    collapse: Annotated[
+        Floats, "f8", 4
+    ]  # minutes before death: the circulation fails; mmHg at the end; fall of the saturation; minutes, airway
+    last_hour: Annotated[Floats, "f8", 2]  # minutes before death; % by which the saturation falls in them
     units: Annotated[
         Floats, "f8", 4
     ]  # of who needs blood: at one unit, per e-fold of the units, SD between people, most
@@ -128,6 +133,7 @@ class BrainInjury(Row):
     moderate: Annotated[Floats, "f8", 6]  # of GCS 9-13
     mild: Annotated[Floats, "f8", 6]  # of GCS 14
     lethal_most: Float64  # highest GCS of those whom it kills
+    concussion: Annotated[Floats, "f8", 3]  # AIS at most; least GCS; hours, time constant of the recovery
     relief: Float64  # share of the relief of a treatment where it kills
     recovery_hours: Annotated[Floats, "f8", 3]  # time constant: mild, moderate, severe
     stay_constants: Float64  # time constants that fit into the stay, at least
@@ -159,6 +165,7 @@ class Apnoea(Row):
 
     breaths: Float64  # per minute, below which it falls
     saturation: Float64  # % for each breath
+    gap_minutes: Float64  # between two bags
     bagged: Annotated[Floats, "f8", 2]  # saturation and breaths at least with bag and mask
 
 
@@ -191,6 +198,13 @@ class BurnInjury(Row):
     pressure: Annotated[Floats, "f8", 2]  # % from which it falls, mmHg per %
     temperature: Float64  # per %, until the first admission
     hours: Float64  # time constant from the first admission on
+    large: Annotated[Floats, "f8", 2]  # % from which it is large; hours, time constant of the pulse then
+    pain: Annotated[
+        Floats, "f8", 4
+    ]  # of large burns: least; more after an operation; hours of that; days of both
+    haemoglobin: Annotated[
+        Floats, "f8", 5
+    ]  # of large burns: fall, g/dL; hours; fall by an operation; hours; % at which it is so much
     inhalation: Annotated[Floats, "f8", 2]  # breaths added, % of saturation lost; burns of neck and chest
     inhalation_ais: Int64
 
@@ -204,6 +218,7 @@ class NerveAgent(Row):
     gcs: Annotated[Floats, "f8", 4]
     treated_hours: Float64  # time constant from the antidote on
     drying_minutes: Float64  # time constant of the saturation from the antidote on
+    atropine_less: Float64  # per grade
     atropine_pulse: Float64  # what atropine drives the pulse to
     atropine_minutes: Annotated[Floats, "f8", 2]  # time constants of rise and fall
     bagged_spo2: Float64  # at least, while breaths are given by bag and mask
@@ -249,6 +264,10 @@ class Pain(Row):
 
     by_worst_ais: Annotated[Floats, "f8", 7]
     amputation: Float64
+    slight_limb: Float64  # factor for accidents to a limb at T3
+    ischaemic: Annotated[
+        Floats, "f8", 4
+    ]  # least pain of a limb without blood; minutes until it begins; minutes, time constant; hours at most
     burn: Float64
     days: Float64  # time constant
     felt_from: Float64  # points above which pulse and pressure rise
@@ -282,7 +301,9 @@ class TubeRules(Row):
         Floats, "f8", 4
     ]  # after intubation: for the brain, for the airway, for anything else, and by an agent with an antidote
     breaths: Annotated[Floats, "f8", 2]  # of the ventilator: lowest, spread between patients
-    saturation: Float64  # least
+    saturation: Annotated[
+        Floats, "f8", 3
+    ]  # % above the person's; share left of what the lung lacks; most below the person's
     eye: Int64  # sedated
     motor: Int64  # at most
     paralysed_minutes: Float64  # after intubation: no movement
@@ -439,6 +460,7 @@ class Physiology(Row):
     atropine_at: Float64  # the last dose
     bagged_from: Float64  # breaths by bag and mask
     bagged_until: Float64
+    ischaemic_at: Float64  # of a limb: a tourniquet on it, or a compartment syndrome; infinity
     admitted_at: Float64  # at the first MTF; infinity
     worst_loss: Float64
     transfused_at: Float64
@@ -473,5 +495,6 @@ class Physiology(Row):
     stays_awake: Int32  # 1: known never to become unconscious
     events_seen: Int64  # rows of the tables up to here have been considered
     treatments_seen: Int64
+    inserted_at: Float64  # start of the first row inserted among those considered; infinity
     noted_until: Float64  # treatments that began before have been considered
     pending: Int32  # 1: some treatments in the record have not begun

@@ -16,11 +16,14 @@ from engine.codes import (
     Region,
     Sex,
     SignPattern,
+    Treatment,
+    TriageCategory,
     Watch,
 )
 from engine.numeric import Counter, compiled, words
 from engine.tables import (
     HOUR,
+    MINUTE,
     QUIET,
     CasualtyState,
     Floats,
@@ -60,6 +63,9 @@ def draw_coma(
             casualty.gcs_hours = brain.recovery_hours[1]
         elif uniform < mild:
             casualty.gcs = 14.0
+    if ais <= brain.concussion[0]:
+        casualty.gcs = max(casualty.gcs, brain.concussion[1])
+        casualty.gcs_hours = brain.concussion[2]
     if lethal:
         casualty.gcs = min(casualty.gcs, brain.lethal_most)
         casualty.gcs_hours = max(casualty.gcs_hours, brain.recovery_hours[1])
@@ -77,7 +83,7 @@ def _begin_loss(
     """Set the share of the blood volume that wounds cost that do not kill: by NISS, and by the units called for."""
     loss = model.vital_signs.loss
     lost = loss.non_lethal[0] * min(1.0, record.niss / loss.niss_scale)
-    state.lost = min(loss.non_lethal[2], lost * numeric.exp(loss.non_lethal[1] * deviate))
+    state.lost = max(state.lost, min(loss.non_lethal[2], lost * numeric.exp(loss.non_lethal[1] * deviate)))
     if casualty.blood_units > 0:
         by_units = loss.units[0] + loss.units[1] * numeric.log(float(casualty.blood_units))
         by_units = min(loss.units[3], by_units + loss.units[2] * deviate)
@@ -175,6 +181,8 @@ def _begin_wounds(
         flags = model.injuries.flags[wound.condition]
         if flags & ConditionFlag.AMPUTATION:
             state.pain = max(state.pain, signs.pain.amputation)
+            if wound.ais >= _LARGE_AMPUTATION:
+                state.lost = signs.loss.amputation
         if flags & ConditionFlag.BURN:
             state.pain = max(state.pain, signs.pain.burn)
             if wound.ais >= signs.burn.inhalation_ais and (
@@ -187,6 +195,8 @@ def _begin_wounds(
             state.chest = 1.0
 
 
+_LARGE_AMPUTATION = 3
+"""AIS of an amputation from which much blood is lost."""
 _FAR = 0.5
 """Points of the Glasgow Coma Scale that are left for rounding."""
 
@@ -249,6 +259,7 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.pattern = SignPattern.NONE
     i, j, k, m = words(key, counter[0], counter[1], VITAL_SIGNS + 2)
     state.lost = 0.0
+    state.ischaemic_at = math.inf
     state.response = normal(m)
     state.clotting = 1.0
     state.cools = 1.0
@@ -256,7 +267,8 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     if record.kind == CasualtyKind.WOUNDED:
         _begin_wounds(output, record, casualty, state, model)
         _begin_loss(record, casualty, state, normal(k), model)
-        if record.lethal == NONE and casualty.blood_units == 0:  # nobody is in shock who needs no blood
+        without_blood = record.lethal == NONE or record.lethal == LethalMechanism.TBI
+        if without_blood and casualty.blood_units == 0:  # nobody is in shock who needs no blood
             state.response = min(0.0, state.response)
         state.clotting = numeric.exp(signs.laboratory.inr_loss[2] * rough_normal(g))
         state.cools = numeric.exp(signs.cooling.sigma * rough_normal(i))
@@ -267,7 +279,14 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
             state.illness = signs.illness.by_triage[record.triage] * (spread[0] + spread[1] * to_uniform(i))
         if state.pattern == SignPattern.COLD:  # nobody with hypothermia is warm by nature
             state.temperature = min(state.temperature, base.temperature[0])
+        if state.pattern == SignPattern.STROKE:  # nor with a heat stroke cold
+            state.temperature = max(state.temperature, base.temperature[0])
         state.pain = min(10.0, signs.illness.pain[state.pattern] * (spread[0] + spread[1] * to_uniform(g)))
+        if state.pattern == SignPattern.LIMB and record.triage == TriageCategory.T3:
+            state.pain *= signs.pain.slight_limb
+        rules = model.treatments.rules
+        if rules.needs[record.condition] & rules.bit[Treatment.FASCIOTOMY]:
+            state.ischaemic_at = float(record.onset) + signs.pain.ischaemic[1] * MINUTE
     state.burn = burn_area(output, record, casualty, model.injuries)
     state.stays_awake = 1 if _stays_awake(record, casualty, state, model) else 0
     state.shown = 0.0
@@ -309,5 +328,6 @@ def begin_readings(output: Output, row: int, casualty: CasualtyState, model: Mod
     state.number = 0
     state.events_seen = casualty.first_event
     state.treatments_seen = casualty.first_treatment
+    state.inserted_at = math.inf
     state.noted_until = -math.inf
     state.pending = 0

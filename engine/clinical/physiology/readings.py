@@ -16,6 +16,7 @@ from engine.clinical.physiology.tubes import (
     has_had_much_blood,
     is_operated_on_again,
     needs_tube,
+    saturation_through_tube,
     stays_on_ventilator,
     travels_with_tube,
 )
@@ -164,6 +165,12 @@ def _set_laboratory(
     diluted = 1.0 - fading(at - float(record.onset), loss.dilution_minutes * MINUTE)
     lost = signs.loss + loss.dilution_worst * (state.worst_loss - signs.loss)
     haemoglobin = state.haemoglobin * (1.0 - loss.dilution * lost * diluted) + noise[2] * normal(third)
+    burn = model.vital_signs.burn
+    if state.burn >= burn.large[0]:
+        fall = burn.haemoglobin[0] * (1.0 - fading(at - float(record.onset), burn.haemoglobin[1] * HOUR))
+        if at > state.asleep_until > 0.0:
+            fall += burn.haemoglobin[2] * (1.0 - fading(at - state.asleep_until, burn.haemoglobin[3] * HOUR))
+        haemoglobin -= fall * min(1.0, state.burn / burn.haemoglobin[4])
     entry.haemoglobin = _tenths(bounds.haemoglobin, haemoglobin, 0.0)
     rise = laboratory.inr[2] * max(0.0, deficit - laboratory.inr[1])
     late = fading(at - state.admitted_at, laboratory.inr_loss[1] * HOUR)
@@ -298,10 +305,10 @@ def _take_reading(
     spo2 = signs.spo2 + noise.spo2 * normal(d)
     entry.etco2 = NONE
     asleep_until = state.asleep_until + parameters.tube.asleep_minutes * MINUTE
-    asleep = state.asleep_at < at and at < asleep_until
+    asleep = state.asleep_at <= at and at < asleep_until
     if tube or asleep:
         respiratory_rate = state.ventilator
-        spo2 = max(spo2, parameters.tube.saturation)
+        spo2 = saturation_through_tube(casualty, state, at, model) + noise.spo2 * normal(d)
     if tube:
         etco2 = parameters.tube.etco2
         carbon_dioxide = etco2[0] - etco2[2] * max(0.0, signs.loss - etco2[1]) + noise.etco2 * normal(g)
@@ -352,6 +359,27 @@ def _take_reading(
     output.rows[VITAL_COUNT] += 1
     state.last_at = at
     state.next_at = at + interval_after(record, casualty, state, at, model)
+
+
+@compiled
+def _show_tube_from_its_start(output: Output, row: int, model: Model, counter: Counter) -> None:
+    """Show an intubation that is entered afterwards in the readings taken since it began."""
+    state = output.physiology
+    number = state.number
+    k = output.rows[VITAL_COUNT] - 1
+    while number > 0 and k >= 0:
+        entry = output.vitals[k]
+        if not (state.tube_at < entry.at < state.tube_until) or entry.etco2 != NONE or entry.heart_rate == 0:
+            return
+        block = VITAL_SIGNS + VITAL_SIGNS_BLOCKS * number + 1
+        g = words(model.keys[DrawPurpose.CARE], counter[0], counter[1], block)[2]
+        _set_coma_scale(entry, 3.0, True, True, False, model)
+        etco2 = model.vital_signs.tube.etco2[0] + model.vital_signs.noise.etco2 * normal(g)
+        entry.etco2 = _whole(model.vital_signs.bounds.etco2, etco2)
+        entry.respiratory_rate = _whole(model.vital_signs.bounds.respiratory_rate, state.ventilator)
+        entry.pain = NONE
+        number -= 1
+        k -= 1
 
 
 @compiled
@@ -542,6 +570,8 @@ def take_with_events(
     state = output.physiology
     note_rescue(output.patients[row], casualty, state, now, model)
     note_treatments(output, row, casualty, now + 1.0, model)
+    if state.tube_at < state.last_at and state.last_at < state.tube_until:
+        _show_tube_from_its_start(output, row, model, counter)
     for k in range(state.events_seen, output.rows[EVENT_COUNT]):
         event = output.events[k]
         watch = state.watch

@@ -181,12 +181,18 @@ def _note_treatment(
             if record.lethal == LethalMechanism.TBI:
                 share *= signs.brain.relief
             _relieve(casualty, state, start, share, signs.relief_minutes[kind])
-    if kind == Treatment.AUTOINJECTOR or kind == Treatment.ATROPINE_AND_OXIME:
+    if kind == Treatment.AUTOINJECTOR or kind == Treatment.ATROPINE_AND_OXIME or kind == Treatment.ATROPINE:
         state.atropine_from = min(state.atropine_from, start)
         state.atropine_at = start
     if kind == Treatment.BAG_MASK_VENTILATION:
-        state.bagged_from = start
+        if start > state.bagged_until + signs.apnoea.gap_minutes * MINUTE:
+            state.bagged_from = start
         state.bagged_until = float(treatment.end)
+    if kind == Treatment.TOURNIQUET:
+        state.ischaemic_at = min(state.ischaemic_at, start + signs.pain.ischaemic[1] * MINUTE)
+    ends_pain = kind == Treatment.TOURNIQUET_CONVERSION or kind == Treatment.REGIONAL_ANAESTHESIA
+    if ends_pain or signs.tubes[kind] == Tube.ANAESTHESIA:
+        state.ischaemic_at = math.inf
     if kind == Treatment.BLOOD_TRANSFUSION:
         if start > state.transfused_at:
             _note_further_blood(state, treatment, model)
@@ -211,6 +217,24 @@ def _note_reduction(output: Output, casualty: CasualtyState, state: Physiology, 
 
 
 @compiled
+def _note_inserted_tubes(output: Output, row: int, casualty: CasualtyState, model: Model) -> None:
+    """Note the tubes among the rows inserted since, which have begun before what has been noted already."""
+    state = output.physiology
+    for k in range(casualty.first_treatment, state.treatments_seen):
+        treatment = output.treatments[k]
+        if state.inserted_at <= treatment.start < state.noted_until:
+            _note_tube(output.patients[row], state, treatment, model)
+    state.inserted_at = math.inf
+
+
+@compiled
+def is_bagged(state: Physiology, at: float, model: Model) -> bool:
+    """Return whether breaths are given by bag and mask at the time `at`, ms; between two bags as well."""
+    until = state.bagged_until + model.vital_signs.apnoea.gap_minutes * MINUTE
+    return bool(state.bagged_from < at <= until)
+
+
+@compiled
 def note_treatments(output: Output, row: int, casualty: CasualtyState, limit: float, model: Model) -> None:
     """Note the treatments in the record that have begun before `limit` (ms), each once.
 
@@ -220,6 +244,8 @@ def note_treatments(output: Output, row: int, casualty: CasualtyState, limit: fl
     count = output.rows[TREATMENT_COUNT]
     if count == state.treatments_seen and not state.pending:
         return
+    if state.inserted_at < math.inf:
+        _note_inserted_tubes(output, row, casualty, model)
     state.pending = 0
     for k in range(casualty.first_treatment, count):
         treatment = output.treatments[k]

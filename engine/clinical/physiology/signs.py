@@ -3,7 +3,14 @@
 import math
 
 from engine import numeric
-from engine.clinical.physiology.shown import decline_share, eased_by_analgesia, fading, shown_share
+from engine.clinical.physiology.shown import (
+    decline_share,
+    eased_by_analgesia,
+    fading,
+    is_bagged,
+    shown_share,
+)
+from engine.clinical.survival import death_time
 from engine.codes import (
     NONE,
     CasualtyKind,
@@ -214,7 +221,8 @@ def _show_burn(state: Physiology, signs: Signs, at: float, model: Model) -> None
     """Add what burns do."""
     burn = model.vital_signs.burn
     left = _since_admission(state, at, burn.hours)
-    signs.heart_rate += min(burn.pulse[1], burn.pulse[0] * state.burn) * left
+    lasting = _since_admission(state, at, burn.large[1]) if state.burn >= burn.large[0] else left
+    signs.heart_rate += min(burn.pulse[1], burn.pulse[0] * state.burn) * lasting
     signs.systolic -= burn.pressure[1] * max(0.0, state.burn - burn.pressure[0]) * left
     if state.inhalation > 0.0:
         signs.respiratory_rate += burn.inhalation[0] * left
@@ -259,9 +267,12 @@ def _show_nerve_agent(
     signs.systolic -= agent.collapse[1] * _beyond(shown, agent.collapse[0])
     if at > state.atropine_from:
         driven = 1.0 - fading(at - state.atropine_from, agent.atropine_minutes[0] * MINUTE)
-        driven *= (1.0 - shown) * fading(at - state.atropine_at, agent.atropine_minutes[1] * MINUTE)
-        signs.heart_rate += driven * max(0.0, agent.atropine_pulse - signs.heart_rate)
-    if state.bagged_from < at <= state.bagged_until:
+        driven *= (1.0 - _beyond(shown, agent.collapse[0])) * fading(
+            at - state.atropine_at, agent.atropine_minutes[1] * MINUTE
+        )
+        driven_to = agent.atropine_pulse - agent.atropine_less * grade
+        signs.heart_rate += driven * max(0.0, driven_to - signs.heart_rate)
+    if is_bagged(state, at, model):
         signs.spo2 = max(signs.spo2, agent.bagged_spo2)
         signs.respiratory_rate = max(signs.respiratory_rate, agent.bagged_respiratory_rate)
 
@@ -331,6 +342,16 @@ def _pain(record: PatientRow, state: Physiology, at: float, model: Model) -> flo
     begun = max(state.analgesia_at, state.admitted_at)
     if left > pain.kept[0] and at > begun:
         left = pain.kept[0] + (left - pain.kept[0]) * fading(at - begun, pain.kept[1] * MINUTE)
+    burn = model.vital_signs.burn
+    if state.burn >= burn.large[0]:
+        least = burn.pain[0]
+        if at > state.asleep_until > 0.0:
+            least += burn.pain[1] * fading(at - state.asleep_until, burn.pain[2] * HOUR)
+        left = max(left, least * fading(at - float(record.onset), burn.pain[3] * DAY))
+    if 0.0 < at - state.ischaemic_at < pain.ischaemic[3] * HOUR:
+        left = max(
+            left, pain.ischaemic[0] * (1.0 - fading(at - state.ischaemic_at, pain.ischaemic[2] * MINUTE))
+        )
     return left
 
 
@@ -346,10 +367,26 @@ def _show_few_breaths(record: PatientRow, state: Physiology, signs: Signs, at: f
     apnoea = model.vital_signs.apnoea
     if state.tube_at < at < state.tube_until or record.kind == CasualtyKind.AGENT:
         return
-    if state.bagged_from < at <= state.bagged_until:
+    if is_bagged(state, at, model):
         signs.spo2 = max(signs.spo2, apnoea.bagged[0])
         signs.respiratory_rate = max(signs.respiratory_rate, apnoea.bagged[1])
     signs.spo2 -= apnoea.saturation * max(0.0, apnoea.breaths - signs.respiratory_rate)
+
+
+@compiled
+def _show_last_hour(record: PatientRow, signs: Signs, left: float, model: Model) -> None:
+    """Let the saturation fall in the last hour before any death, and pressure and saturation in the last minutes.
+
+    `left` is the time to death, ms. In the last minutes the pressure falls from what it was to that of the dying.
+    """
+    loss = model.vital_signs.loss
+    late = 1.0 - left / (loss.last_hour[0] * MINUTE)
+    signs.spo2 -= loss.last_hour[1] * late * late
+    minutes = loss.collapse[3] if record.lethal == LethalMechanism.AIRWAY else loss.collapse[0]
+    share = min(1.0, 1.0 - left / (minutes * MINUTE))
+    if share > 0.0:
+        signs.systolic -= max(0.0, signs.systolic - loss.collapse[1]) * share
+        signs.spo2 -= loss.collapse[2] * share
 
 
 @compiled
@@ -408,6 +445,9 @@ def find_signs(
         _show_decline(state, signs, decline, model)
     if signs.respiratory_rate < model.vital_signs.apnoea.breaths:
         _show_few_breaths(record, state, signs, at, model)
+    left = death_time(casualty) - at
+    if left < model.vital_signs.loss.last_hour[0] * MINUTE:
+        _show_last_hour(record, signs, left, model)
     failing = model.vital_signs.loss.failing
     if signs.systolic < failing[0]:
         lowest = model.vital_signs.bounds.systolic[0]

@@ -4,9 +4,10 @@ import math
 
 from engine import numeric
 from engine.clinical.physiology.signs import find_signs
+from engine.clinical.survival import death_time
 from engine.codes import LethalMechanism
 from engine.numeric import compiled
-from engine.tables import DAY, HOUR, CasualtyState, Model, Output, PatientRow
+from engine.tables import DAY, HOUR, MINUTE, CasualtyState, Model, Output, PatientRow, Physiology
 
 
 @compiled
@@ -37,6 +38,22 @@ def needs_tube(
         find_signs(record, casualty, output.physiology, at, model)
     signs = output.physiology.signs
     return bool(signs.gcs < limits.unconscious_gcs + 0.5 or signs.spo2 < limits.ventilated_spo2)
+
+
+@compiled
+def saturation_through_tube(casualty: CasualtyState, state: Physiology, at: float, model: Model) -> float:
+    """Return the saturation on the ventilator: that of the lung with oxygen, which falls before death.
+
+    `state.signs` are those of the time `at`, ms.
+    """
+    rules = model.vital_signs.tube
+    loss = model.vital_signs.loss
+    late = max(0.0, 1.0 - (death_time(casualty) - at) / (loss.last_hour[0] * MINUTE))
+    share = max(0.0, 1.0 - (death_time(casualty) - at) / (loss.collapse[0] * MINUTE))
+    failing = loss.last_hour[1] * late * late + loss.collapse[2] * share
+    lacks = max(0.0, state.spo2 - state.signs.spo2 - failing)
+    lung = state.spo2 + rules.saturation[0] - min(rules.saturation[2], rules.saturation[1] * lacks)
+    return lung - failing
 
 
 @compiled
