@@ -93,8 +93,8 @@ class BloodLoss(Row):
     niss_scale: Float64
     amputation: Float64  # least share lost with an amputation
     collapse: Annotated[
-        Floats, "f8", 4
-    ]  # minutes before death: the circulation fails; mmHg at the end; fall of the saturation; minutes, airway
+        Floats, "f8", 5
+    ]  # minutes before death: the circulation fails; mmHg then; fall of the saturation; minutes, airway; pulse
     last_hour: Annotated[Floats, "f8", 2]  # minutes before death; % by which the saturation falls in them
     units: Annotated[
         Floats, "f8", 4

@@ -385,7 +385,10 @@ def _show_last_hour(record: PatientRow, signs: Signs, left: float, model: Model)
     minutes = loss.collapse[3] if record.lethal == LethalMechanism.AIRWAY else loss.collapse[0]
     share = min(1.0, 1.0 - left / (minutes * MINUTE))
     if share > 0.0:
+        before = signs.systolic
         signs.systolic -= max(0.0, signs.systolic - loss.collapse[1]) * share
+        signs.heart_rate *= 1.0 - loss.collapse[4] * share
+        signs.gcs -= loss.coma[1] * max(0.0, min(before, loss.coma[0]) - signs.systolic)
         signs.spo2 -= loss.collapse[2] * share
 
 
