@@ -49,8 +49,6 @@ _POINT_OF_INJURY = int(CarePlace.POINT_OF_INJURY)
 _EFFECTIVE = int(Effect.EFFECTIVE)
 _INEFFECTIVE = int(Effect.INEFFECTIVE)
 _SUPPORTIVE = int(Effect.SUPPORTIVE)
-_MASKING = 2.0
-"""Minutes from the first sign of an agent casualty after which the mask is on and first aid begins; judgement."""
 _AUTOINJECTOR = int(Treatment.AUTOINJECTOR)
 _BLOOD_TRANSFUSION = int(Treatment.BLOOD_TRANSFUSION)
 _BURN_FLUIDS = int(Treatment.BURN_FLUIDS)
@@ -117,8 +115,6 @@ def give_first_aid(
     on_the_way = casualty.facility != AT_POI
     place = _ON_THE_WAY if on_the_way else _POINT_OF_INJURY
     end = casualty.arrive_at if on_the_way else now
-    if not on_the_way and record.kind == CasualtyKind.AGENT and record.severity != NONE:
-        now = end = max(now, record.onset + _MASKING * MINUTE)
     seen_at = max(now, end)
     needs = needs_of_injuries(output, record, casualty, model)
     if record.kind == CasualtyKind.WOUNDED:

@@ -384,6 +384,11 @@ def give_by_need(
     found = bool(found or (wanted & rules.bit[_ANALGESIA] and looked))
     tubed = _without_early_tube(output, record, casualty, now, needs, given, found, model)
     needs = int((tubed & rules.here[place]) | (needs & own_bit))
+    adjunct = int(wanted & rules.bit[Treatment.AIRWAY_ADJUNCT] & ~(given | needs))
+    if adjunct and seen_at > now:  # coma on the way
+        found = False
+        if seems_unconscious(output, record, casualty, seen_at, found, model):
+            needs |= adjunct
     if reduces:
         needs |= int(rules.bit[_SPLINT] & rules.here[place])
         if not seems_unconscious(output, record, casualty, now, found, model):
