@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "2761215d8a6186a19247d8845043c69a051f612794c826e7cf757d04421b293c",
-    "conventional": "c20292e9cedc5ec9b398258fb1eedf153da5f74044ea42310d04ef63a81547b3",
-    "cbrn": "0855aaf0a7a398aeb45b4664a1f657f33971817bc24f9d1bf1a9b0ef53ac64d5",
-    "coin": "86eeb3d7340cd12b751f65a40d6f34a82976b4d9b3ebe6c82b08b3bdea624968",
+    "standard": "3db6a0d067921221ca4971409d6222442b1e3baa820fd3e9af6ec26f6ae8bd0f",
+    "conventional": "19d0a4cf5ae7e26ca5bbf0092e46ba5ffba686d5d716c0d863ef39581bd6f298",
+    "cbrn": "db2679e515b47f519f6408e1480e47122dab296fc1b9e6f4bbc71eb9320ab4a6",
+    "coin": "7a2419f83f8e6e11473c63944aa774bb73bdfb339b2f4542c3836b1ebe583119",
 }
 GOLDEN_FINITE = {
-    "division": "8a016b5585e2fe225b040a052aac245e63708b705f97e0182f4e2253333f1cd7",
+    "division": "5e2779e1affb36875d64ec64f98c8f69cb3e46e76438dbcd84b43a5c2e5e3494",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

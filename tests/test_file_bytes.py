@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "69777994c25ba259dc1bf509d1c88756fc95936cebf02dbb25e01e4686ecaa2f",
-        "csv": "be216d9ef70f34a5c55bfcc26d7bf8c8ee0a40fb934dc98918ea4fcb6f0b02c7",
-        "json": "4435776e6ed852e33d9e5625091656b6b2101a6a57616ab7ba3b0cfb9d10da71",
-        "msgpack": "b15d357767e0ff4f4671e668d76b660531643ea2986a4dc45f8cdb61e3102d84",
-        "parquet": "0be94f7b852bbd91902c4d6653aaed13dfc57613c9a665f3739153cbaeb89039",
+        "jsonl": "4f916dbfacce2877ae23791f9cf63e79ff20d220834822599fcc5fc103627188",
+        "csv": "d6888cab6417fd697ca984624f5c79c8ae74aaa2f8e850221679b373cb25bb61",
+        "json": "1ae473ac25bb63edde591e309234d04d0953b9f79b5d26bc4e39038cbe7ad2e0",
+        "msgpack": "c1031b856f192cf647d987970e67bfb9b7da31ddac5d2a15d2d9f7e74530ee46",
+        "parquet": "6e9dae1c36072119c18a697da4ab06383f92230ce1d60bc134b9d1658806d582",
     },
     "cbrn": {
-        "jsonl": "603893b84e795cc924a1a17cdb466a0d28c4a16cd7b29a4541c99c4e1aaedb86",
-        "csv": "89a935acd325e3e02623f1f946e526031544214b164c5540732eabf0f6fb1be7",
-        "json": "2a1099d356d5e39c4aeeaed85a0988acacddc9c5705bc927c107e3a8b78e1b81",
-        "msgpack": "164fcc39fa66361f144511debf1d18d272b5a9b1bd2b8363008dcb8a961f9468",
-        "parquet": "65a0a26b5bfdd021cb62461bac7dceab12028f4a75835d338c16eeb8817c7c7f",
+        "jsonl": "efceb261c64dbb2dd3034e9a69a632f93150cecb0a0feb74dc0de8d46b4399db",
+        "csv": "13837b0e73ff40b57041bd6c0c6609c535e7f63109fc71e7c0164593a4e6e235",
+        "json": "fd64d74ea8ce8b27a4a9796429ae1ffe5a519c159de5061d8ef7bd0e30d99792",
+        "msgpack": "a02d3ae1b63624823f89e41c614f8c853f5722f8b2017bee0823f5c8f01ec833",
+        "parquet": "80c2200e1a4788e788de291b179ca4552f9523b970d56b84ba07f7a27eb17de5",
     },
 }
 

@@ -43,14 +43,14 @@ ALPHA = 0.001
 N = 60_000
 LETHAL = {name: k for k, name in enumerate(LETHAL_MECHANISMS)}
 TABLE = {
-    "standard": (13.2, 7.6, 12.5),
-    "conventional": (15.7, 7.5, 14.0),
-    "artillery": (19.0, 8.8, 17.6),
-    "urban": (17.0, 7.7, 15.2),
-    "guerrilla": (13.4, 7.5, 12.6),
-    "drone": (18.0, 9.1, 17.4),
-    "naval": (17.8, 7.2, 17.1),
-    "peacekeeping": (8.6, 5.7, 7.8),
+    "standard": (11.5, 7.6, 12.6),
+    "conventional": (13.9, 7.5, 14.2),
+    "artillery": (18.1, 9.5, 17.9),
+    "urban": (14.7, 7.2, 15.8),
+    "guerrilla": (11.2, 6.7, 12.7),
+    "drone": (16.7, 9.7, 17.4),
+    "naval": (17.5, 7.0, 16.9),
+    "peacekeeping": (6.7, 4.9, 7.9),
 }
 """docs/model.md section 3.2.4: %KIA, %DOW, CFR through the default laydown."""
 
