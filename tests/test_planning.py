@@ -104,12 +104,11 @@ def test_without_diversion_surgery_waits_for_the_table_of_thirty_a_day(folder: P
     assert f"the median is {minutes:.0f} minutes" in spaced(PAGE)
 
 
-def test_without_t3_among_the_diverted_the_table_is_the_longest_wait(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    urgent = 'facilities[R2].divert={ tables_busy = true, categories = ["T1", "T2"] }'
-    assert run(["measures", str(folder / "thirty.toml"), "--set", urgent]) == 0
-    assert "the largest part is waiting for an operating table at R2" in spaced(capsys.readouterr().out)
+def test_without_t3_among_the_diverted_hardly_anything_changes(folder: Path) -> None:
+    """Who awaits an operation leaves Role 1 as T2."""
+    urgent = {"facilities[R2].divert": {"tables_busy": True, "categories": ["T1", "T2"]}}
+    (usual, _), (only_urgent, _) = (minutes_and_dow(folder / "thirty.toml", own, 0) for own in ({}, urgent))
+    assert only_urgent == pytest.approx(usual, rel=0.05)
 
 
 def test_two_ambulances_keep_the_median_under_two_hours(folder: Path) -> None:
@@ -135,7 +134,7 @@ def test_a_wait_for_idle_vehicles_is_not_blamed_on_their_number(
         notes.append("more of them may not help" in output)
     assert notes == [True, False]
     minutes, _ = minutes_and_dow("day.toml", {"network_scale": 1}, 0)
-    assert f"the median is {minutes:,.0f} minutes, and the largest part is waiting" in spaced(PAGE)
+    assert f"the median is {minutes:,.0f} minutes, and the largest part is preparation" in spaced(PAGE)
 
 
 def test_listed_casualties_come_as_listed_and_nobody_else(folder: Path) -> None:
@@ -178,7 +177,8 @@ def test_more_bays_hardly_help_where_tables_and_beds_are_short(folder: Path) -> 
     now, bays, beds, tables = means
     page = spaced(PAGE)
     assert now - bays < 0.05 * now
-    assert max(beds, tables) < 0.8 * now
+    assert beds < now
+    assert tables < 0.8 * now
     assert f"{now:.0f} minutes after injury on average, {bays:.0f} with 18 bays in each Role 2" in page
     assert f"Role 2, {beds:.0f} with 24 ICU beds, and {tables:.0f} with 12 tables and 12 teams" in page
 
@@ -210,7 +210,7 @@ def test_diversion_brings_surgery_forward_and_saves_lives(folder: Path) -> None:
     divert = {"tables_busy": True, "categories": ["T1", "T2"]}
     without, diverting = compare(folder / "diversion.toml", "facilities[R2].divert", ("none", divert))
     assert all(a < b for a, b in zip(diverting.minutes, without.minutes, strict=True))
-    assert sum(a < b for a, b in zip(diverting.dow, without.dow, strict=True)) == 9
-    assert "In nine of replications 0 to 9 diversion saves lives" in spaced(PAGE)
-    assert (diverting.dow[0], without.dow[0]) == (11, 18)
+    assert sum(a < b for a, b in zip(diverting.dow, without.dow, strict=True)) == 10
+    assert "In each of replications 0 to 9 diversion saves lives" in spaced(PAGE)
+    assert (diverting.dow[0], without.dow[0]) == (15, 20)
     assert f"DOW falls from {sum(without.dow)} to {sum(diverting.dow)} in all ten" in spaced(PAGE)

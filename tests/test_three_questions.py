@@ -29,12 +29,12 @@ def test_every_heading_is_a_question_with_an_answer() -> None:
 
 
 def test_the_text_below_an_answer_names_what_the_answer_names() -> None:
-    """Where an answer says what the limit is, the text below it says so too."""
+    """Where an answer says what the limit or the longest wait is, the text below it says so too."""
     cells = notebooks.read()["cells"]
     named = 0
     for number, cell in enumerate(cells):
         output = notebooks.stored_output(cell) if cell["cell_type"] == "code" else ""
-        limit = re.search(r"The limit is [^']+'s ([^(]+) \(", output)
+        limit = re.search(r"The (?:limit is|longest wait is for) [^']+'s ([^(]+) \(", output)
         if limit is None:
             continue
         text = next("".join(each["source"]) for each in cells[number:] if each["cell_type"] == "markdown")
