@@ -245,7 +245,9 @@ def beds_follow_what_they_are_for(r: Run) -> None:
     icu = r.events("icu_admitted")["patient"]
     called_for = np.array(["critical_care" in wanted.needs for wanted in catalogue.condition_needs()])
     wounded = r.p["kind"][icu] == CasualtyKind.WOUNDED
-    assert ((ais[icu] >= 4) | (started[icu] >= 0))[wounded].all()
+    burnt = np.zeros(r.n, bool)  # by AIS 3 it may be a fifth of the body
+    burnt[r.w["patient"][np.array([c.burn for c in catalogue.conditions()])[r.w["condition"]]]] = True
+    assert ((ais[icu] >= 4) | (started[icu] >= 0) | (burnt & (ais >= 3))[icu])[wounded].all()
     assert called_for[r.p["condition"][icu]][~wounded].all()
 
 

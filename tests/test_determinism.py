@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "3db6a0d067921221ca4971409d6222442b1e3baa820fd3e9af6ec26f6ae8bd0f",
-    "conventional": "19d0a4cf5ae7e26ca5bbf0092e46ba5ffba686d5d716c0d863ef39581bd6f298",
-    "cbrn": "db2679e515b47f519f6408e1480e47122dab296fc1b9e6f4bbc71eb9320ab4a6",
-    "coin": "7a2419f83f8e6e11473c63944aa774bb73bdfb339b2f4542c3836b1ebe583119",
+    "standard": "942ebd66560de7cb3e9c31c498d59b42dfea5874ee0202b33e6661df7a5fd39f",
+    "conventional": "f308c4f3584d5885463479b5c00ca8c068bffbc5f019b7293370959e69c721a9",
+    "cbrn": "082682b0fa0e17d94a753d1fa6c8838d5ca6725dc084ae36bb00f9de8a799d7a",
+    "coin": "76a4869abb24be2b3d4f8a9f03318476bc28e187c6cc5b0b1307bdd9368a7180",
 }
 GOLDEN_FINITE = {
-    "division": "5e2779e1affb36875d64ec64f98c8f69cb3e46e76438dbcd84b43a5c2e5e3494",
+    "division": "d8ff5b8db661a5889822737d66b51f29389f25cfdba1a01f4ab28bdff611c6c0",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

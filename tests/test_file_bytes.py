@@ -25,18 +25,18 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "4f916dbfacce2877ae23791f9cf63e79ff20d220834822599fcc5fc103627188",
-        "csv": "d6888cab6417fd697ca984624f5c79c8ae74aaa2f8e850221679b373cb25bb61",
-        "json": "1ae473ac25bb63edde591e309234d04d0953b9f79b5d26bc4e39038cbe7ad2e0",
-        "msgpack": "c1031b856f192cf647d987970e67bfb9b7da31ddac5d2a15d2d9f7e74530ee46",
-        "parquet": "6e9dae1c36072119c18a697da4ab06383f92230ce1d60bc134b9d1658806d582",
+        "jsonl": "29b7b4f952fd0340cc5fddb36a95710a58835c19251222b0136c9b181dca23b5",
+        "csv": "8bae959cd51c42a9342eda62ad5f3f2bc9adb58fd309b8cb13920d31c88bf70a",
+        "json": "895ba0db419c30eb245c4e1d5cc8fb0a77ba0f946913d083e29e6cdeb44fe0c5",
+        "msgpack": "093ef7b5076c41606ab0bcfe1a6857c584f053959a2fff6ea347eaa776009c2e",
+        "parquet": "8a6c8a507cbf50a751499ac1434c7592f4fd1026fa8832b2d00ff5701f33b03b",
     },
     "cbrn": {
-        "jsonl": "efceb261c64dbb2dd3034e9a69a632f93150cecb0a0feb74dc0de8d46b4399db",
-        "csv": "13837b0e73ff40b57041bd6c0c6609c535e7f63109fc71e7c0164593a4e6e235",
-        "json": "fd64d74ea8ce8b27a4a9796429ae1ffe5a519c159de5061d8ef7bd0e30d99792",
-        "msgpack": "a02d3ae1b63624823f89e41c614f8c853f5722f8b2017bee0823f5c8f01ec833",
-        "parquet": "80c2200e1a4788e788de291b179ca4552f9523b970d56b84ba07f7a27eb17de5",
+        "jsonl": "b4f5fe8a44aa0aa9cdb4740c65e754ba714b75d946f000133b5437dae6ea1233",
+        "csv": "4b1ac576aba6901e4c92faf201acafc2a84c44574823ad288d637b099179c7aa",
+        "json": "0134c2cd80d2793bd65c426d9911909cf0b2fc7684d53e8f0adc28af20558ba6",
+        "msgpack": "d2239d22f5ac8e0014f4f26237917adc01356d036289424cec28ac4085cac7c4",
+        "parquet": "cb3d7810af80f82ef06036e164e46e0bdee960018b695f15d5df8fd301ec1ccf",
     },
 }
 

@@ -526,13 +526,20 @@ def start_surgery(
 
 
 @compiled
+def _has_second_look(record: PatientRow, casualty: CasualtyState) -> bool:
+    """Return whether a laparotomy is followed by a second look: of who has bled, or would have died."""
+    return bool(casualty.blood_units > 0 or record.lethal != NONE)
+
+
+@compiled
 def log_definitive_surgery(
     output: Output, row: int, casualty: CasualtyState, now: float, minutes: float, model: Model
 ) -> None:
     """Log the definitive operation: what the wounds still call for, and the closure of those that are clean.
 
     Where that is nothing, it ends what damage control surgery began: the fixation of the worst wound, a fracture; a
-    second look after a laparotomy; else the second look at the wound operated on before, and its closure.
+    second look after a laparotomy of who has bled; else the second look at the wound operated on before, and its
+    closure.
     """
     if output.rows[QUIET]:
         return
@@ -545,8 +552,12 @@ def log_definitive_surgery(
         kind = _FRACTURE_FIXATION
         wound = 0
     elif last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
-        kind = _LAPAROTOMY
-        wound = _wound_of(output, casualty, kind, wound)
+        if _has_second_look(record, casualty):
+            kind = _LAPAROTOMY
+            wound = _wound_of(output, casualty, kind, wound)
+        else:
+            opened = _open_wound(output, casualty, model.treatments.rules)
+            wound = opened if opened != NONE else wound
     log_session(output, row, casualty, now, minutes, _SUPPORTIVE, kind, wound, model)
 
 
@@ -556,8 +567,8 @@ def log_further_operation(
 ) -> None:
     """Log a further operation in the same stay: what the wounds still call for.
 
-    Where that is nothing it is a second look after a laparotomy. Else the wounds are cleaned again before the
-    definitive operation; after it, or where nothing is open, it is a second look and the closure.
+    Where that is nothing it is a second look after a laparotomy of who has bled. Else the wounds are cleaned again
+    before the definitive operation; after it, or where nothing is open, it is a second look and the closure.
     """
     if output.rows[QUIET]:
         return
@@ -565,7 +576,7 @@ def log_further_operation(
     kind = _DELAYED_CLOSURE
     wound = _surgical_wound(output, record, casualty, model)
     opened = _open_wound(output, casualty, model.treatments.rules)
-    if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0:
+    if last_start(output, casualty, _LAPAROTOMY, NONE) >= 0 and _has_second_look(record, casualty):
         kind = _LAPAROTOMY
     elif not casualty.definitive and (
         opened != NONE or last_start(output, casualty, _WOUND_DEBRIDEMENT, NONE) >= 0

@@ -22,8 +22,21 @@ _WOUND_DEBRIDEMENT = int(Treatment.WOUND_DEBRIDEMENT)
 
 
 @compiled
+def _is_operated_on(output: Output, casualty: CasualtyState, number: int, now: float) -> bool:
+    """Return whether an operation on wound `number` is in the session that begins at `now`, ms."""
+    for k in range(casualty.first_treatment, output.rows[TREATMENT_COUNT]):
+        treatment = output.treatments[k]
+        if treatment.wound == number and treatment.start >= now:
+            return True
+    return False
+
+
+@compiled
 def log_closures(output: Output, row: int, casualty: CasualtyState, now: float, model: Model) -> None:
-    """Log the second look at wounds that were cleaned a day before or earlier: they are clean, and are closed."""
+    """Log the second look at wounds that were cleaned a day before or earlier: they are clean, and are closed.
+
+    Whatever else is done on a wound in this session closes it as well.
+    """
     limits = model.treatments.limits
     left = int(limits.most_closures)
     for number in range(casualty.wounds):
@@ -34,6 +47,8 @@ def log_closures(output: Output, row: int, casualty: CasualtyState, now: float, 
             last_start(output, casualty, _DELAYED_CLOSURE, number) >= 0
             or last_start(output, casualty, _WOUND_CLOSURE, number) >= 0
         ):
+            continue
+        if _is_operated_on(output, casualty, number, now):
             continue
         if left == 0 or output.rows[TREATMENT_COUNT] >= casualty.first_treatment + CARE_ROWS:
             return

@@ -33,6 +33,8 @@ _CLOSURES = 2
 """Wounds that are closed in a session in which nothing else is done, as its length is drawn."""
 
 _DELAYED_CLOSURE = int(Treatment.DELAYED_CLOSURE)
+_EXTERNAL_FIXATION = int(Treatment.EXTERNAL_FIXATION)
+_FASCIOTOMY = int(Treatment.FASCIOTOMY)
 _FRACTURE_FIXATION = int(Treatment.FRACTURE_FIXATION)
 _LAPAROTOMY = int(Treatment.LAPAROTOMY)
 _REGIONAL_ANAESTHESIA = int(Treatment.REGIONAL_ANAESTHESIA)
@@ -121,11 +123,14 @@ def work_of_session(casualty: CasualtyState, role: int, is_further: bool) -> flo
 def anaesthesia_without_tube(output: Output, casualty: CasualtyState, first: int) -> int:
     """Return how those are anaesthetised who breathe by themselves in a session whose operations are rows from `first`.
 
-    Limbs are numbed; for all else there is sedation.
+    Limbs are numbed, also for the fixation of a bone or a fasciotomy after an accident; for all else there is sedation.
     """
     for k in range(first, output.rows[TREATMENT_COUNT]):
         number = output.treatments[k].wound
+        kind = output.treatments[k].kind
         if number == NONE:
+            if kind in (_EXTERNAL_FIXATION, _FASCIOTOMY, _FRACTURE_FIXATION):
+                continue
             return _SEDATION
         region = output.wounds[casualty.wound + number].region
         if region != Region.UPPER_LIMB and region != Region.LOWER_LIMB:

@@ -129,7 +129,9 @@ def care_rules(off: frozenset[str]) -> Table:
         ],
         contused=[_contused(condition) for condition in catalogue.conditions()],
         breaks_limb=[
-            condition.fracture and bool(_LIMBS & set(condition.regions))
+            condition.fracture
+            and bool(_LIMBS & set(condition.regions))
+            and not condition.code.startswith(_GIRDLE)
             for condition in catalogue.conditions()
         ],
         images=[
@@ -238,6 +240,8 @@ def _bares_bone(condition: catalogue.Condition) -> bool:
     return condition.opens == "fracture" and severe and bool(_LIMBS & set(condition.regions))
 
 
+_GIRDLE = ("S42.0", "S42.1")
+"""Beginnings of codes of clavicle and scapula, which have a sling and no cast."""
 _HAND_AND_FOOT = ("S62", "S68", "S92.2", "S92.3", "S92.4", "S92.5", "S92.9", "S98")
 """Beginnings of codes of the small bones and stumps, which wait."""
 

@@ -19,7 +19,7 @@ from engine.codes import (
 from engine.records.burns import MOST_BURNT, burnt_percent
 from engine.records.code_tables import Codes, CodeTables
 from engine.records.fields import View
-from engine.records.patient_rows import Lookup, earliest, of_kinds
+from engine.records.patient_rows import Lookup, earliest, of_kinds, wound_rows
 from engine.records.values import Coded, Values
 from engine.tables import DAY, HOUR, MINUTE, Table
 from scenarios import catalogue
@@ -189,8 +189,12 @@ def _given(view: View) -> _Given:
             rows[depends[chosen[(masks[chosen] & mask) == mask]]] = number
     for code, by_condition in formulary.of_diagnosis.items():
         of_kind = np.flatnonzero(treatments["kind"] == code)
-        of_patient = _of_diagnosis(view, by_condition).take(who[of_kind])
-        rows[of_kind] = np.where(of_patient >= 0, of_patient, rows[of_kind])
+        drugs = _of_diagnosis(view, by_condition).take(who[of_kind])
+        places = wound_rows(view.chunk, who[of_kind], treatments["wound"][of_kind])
+        if len(view.chunk.wounds):  # of a wound that is named, its own
+            named = by_condition.take(view.chunk.wounds["condition"].take(np.maximum(places, 0)))
+            drugs = np.where(places >= 0, named, drugs)
+        rows[of_kind] = np.where(drugs >= 0, drugs, rows[of_kind])
     routes = formulary.allowed[rows, access].astype(np.int64)
     weights = patients["weight"].take(who).astype(np.int64)
     burnt = np.maximum(view.compute_of_chunk(burnt_percent), 0).take(who)
