@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 2000
 SEED = 1
 GOLDEN = {
-    "standard": "942ebd66560de7cb3e9c31c498d59b42dfea5874ee0202b33e6661df7a5fd39f",
-    "conventional": "f308c4f3584d5885463479b5c00ca8c068bffbc5f019b7293370959e69c721a9",
+    "standard": "836b1f816120b61b6e482acf25be78136db66f095b252892cbae58bd52d2b52b",
+    "conventional": "b3d08e2011886f13655e7a2167085d08a32f68606f5fce9d058457101655c6a2",
     "cbrn": "082682b0fa0e17d94a753d1fa6c8838d5ca6725dc084ae36bb00f9de8a799d7a",
     "coin": "76a4869abb24be2b3d4f8a9f03318476bc28e187c6cc5b0b1307bdd9368a7180",
 }
 GOLDEN_FINITE = {
-    "division": "d8ff5b8db661a5889822737d66b51f29389f25cfdba1a01f4ab28bdff611c6c0",
+    "division": "7b9274978f5d8e2f3e228ba001da57f745779adb028be7af8e1feaf33a3c0baf",
 }
 """The same of a scenario with finite care, whose choices of destination, queues and surge the others do not have."""
 OTHER_MACHINE = {"NUMBA_CPU_NAME": "generic", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "4"}

@@ -25,11 +25,11 @@ SCENARIOS = ("brigade", "cbrn")
 PATIENTS = 300
 GOLDEN: dict[str, dict[str, str]] = {
     "brigade": {
-        "jsonl": "29b7b4f952fd0340cc5fddb36a95710a58835c19251222b0136c9b181dca23b5",
-        "csv": "8bae959cd51c42a9342eda62ad5f3f2bc9adb58fd309b8cb13920d31c88bf70a",
-        "json": "895ba0db419c30eb245c4e1d5cc8fb0a77ba0f946913d083e29e6cdeb44fe0c5",
-        "msgpack": "093ef7b5076c41606ab0bcfe1a6857c584f053959a2fff6ea347eaa776009c2e",
-        "parquet": "8a6c8a507cbf50a751499ac1434c7592f4fd1026fa8832b2d00ff5701f33b03b",
+        "jsonl": "f9922cfd0825b8b99234f91c4ef0400d3dc25d195dd9c30baf690233141d0886",
+        "csv": "980dcb0885825244eec0ac957a877a125524ee917ac421404554d025b9b6a027",
+        "json": "8c76defee5bd321c6ca39c69d235f48b330ef20130e17faf84f19e6ce53955af",
+        "msgpack": "e0ecb269983c8575fd7cd08ef349c077d8a843df3ef49377d28f4235b6e30b96",
+        "parquet": "f8e4a609f1d74d01c6f5df3e44997cae6cbdbe9e8b9fb44ecfce2de08da081d8",
     },
     "cbrn": {
         "jsonl": "b4f5fe8a44aa0aa9cdb4740c65e754ba714b75d946f000133b5437dae6ea1233",

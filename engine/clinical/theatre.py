@@ -1,6 +1,6 @@
 """A session in the theatre: what there is to do, anaesthesia, and how the operations share its time (section 2.7.5)."""
 
-from engine.clinical.needs import is_splinted, minutes_of, operation_of
+from engine.clinical.needs import is_sent_on, is_splinted, minutes_of, operation_of
 from engine.codes import NONE, Region, Treatment
 from engine.numeric import compiled
 from engine.tables import (
@@ -239,6 +239,8 @@ def is_done_in_one_session(output: Output, record: PatientRow, casualty: Casualt
         condition = output.wounds[casualty.wound + number].condition
         for place in range(OPERATIONS_OF_CONDITION):
             kind = operation_of(record, casualty, condition, place, model)
+            if is_sent_on(casualty, kind, _SURGICAL_ROLE, model):
+                return False
             if kind != NONE and not (
                 rules.operation_bit[kind] & rules.in_cavity and rules.in_theatre[kind, _SURGICAL_ROLE]
             ):

@@ -248,9 +248,9 @@ def initialise_casualty(
         draw_stay_of_wounded(record, casualty, output, counter[0], counter[1], survival_key, model.survival)
         draw_coma(output, record, casualty, model, counter)
         casualty.airway_held = 1 if airway_is_held(output, casualty, model) else 0
+        casualty.large_burn = 1 if has_large_burn(output, record, casualty, model) else 0
         casualty.blood_units = draw_blood_units(output, record, casualty, model, counter)
         casualty.grave = 1 if is_grave(record, casualty, model) else 0
-        casualty.large_burn = 1 if has_large_burn(output, record, casualty, model) else 0
         draw_shock(output, record, casualty, model, counter)
         casualty.blood_given = casualty.blood_units
         casualty.cavity = 1 if calls_for_operation(output, record, casualty, rules.in_cavity, model) else 0

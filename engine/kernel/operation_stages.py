@@ -67,7 +67,11 @@ def _is_further(record: PatientRow, casualty: CasualtyState) -> bool:
     """Return whether the last operation here was a further one, half a day and more after the first."""
     return bool(
         casualty.operations_here > 1
-        or (casualty.operated_here and casualty.operated_until - float(record.surgery) > _FURTHER)
+        or (
+            casualty.operated_here
+            and record.surgery >= 0
+            and casualty.operated_until - float(record.surgery) > _FURTHER
+        )
     )
 
 
@@ -75,7 +79,7 @@ def _is_further(record: PatientRow, casualty: CasualtyState) -> bool:
 def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Model) -> bool:
     """Return whether the casualty meets a criterion of intensive care and the facility has it.
 
-    After a further operation only the comatose and those do who were operated on in a cavity.
+    After a further operation only the comatose, those with a large burn and those operated on in a cavity do.
     Whoever calls for an operation that only a higher role can do, and was not operated on here, is sent on at once.
     """
     care = model.care
@@ -86,7 +90,8 @@ def needs_intensive_care(record: PatientRow, casualty: CasualtyState, model: Mod
         and model.network.next_link[here, record.front] >= 0
     ):
         return False
-    if _is_further(record, casualty) and not casualty.cavity and not casualty.comatose:
+    by_state = casualty.cavity or casualty.comatose or casualty.large_burn
+    if _is_further(record, casualty) and not by_state:
         return False
     if record.kind != CasualtyKind.WOUNDED:
         called_for = model.treatments.rules.intensive[record.condition]

@@ -42,8 +42,11 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
             if treatment.start + least > end:
                 if treatment.effect == Effect.SUPPORTIVE or treatment.facility >= 0:
                     continue
-                treatment.start = end - ONE_SECOND
-            treatment.end = end
+                if treatment.facility != EN_ROUTE or treatment.start < end:
+                    treatment.start = end - ONE_SECOND
+                    treatment.end = end
+            else:
+                treatment.end = end
         if remaining != k:
             output.treatments[remaining] = treatment
         remaining += 1
