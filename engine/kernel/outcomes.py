@@ -42,7 +42,8 @@ def end_treatments(output: Output, first: int, at: float, least: int) -> None:
             if treatment.start + least > end:
                 if treatment.effect == Effect.SUPPORTIVE or treatment.facility >= 0:
                     continue
-                if treatment.facility != EN_ROUTE or treatment.start < end:
+                begins_with_the_way = treatment.facility == EN_ROUTE and treatment.start == end
+                if not begins_with_the_way:
                     treatment.start = end - ONE_SECOND
                     treatment.end = end
             else:
