@@ -176,7 +176,7 @@ def _needed(wanted: catalogue.Needs, bits: dict[str, int], off: frozenset[str]) 
 
 
 def _contused(condition: catalogue.Condition) -> int:
-    """Return 2 for a diffuse injury of the brain and 1 for a contusion; 0 for all others, and what lies open."""
+    """Return 2 for a diffuse brain injury, 1 for a contusion, and 0 for open injuries and all others."""
     if condition.opens == "skull":
         return 0
     return 2 if condition.code.startswith(_DIFFUSE) else int(condition.code.startswith(_CONTUSED))
